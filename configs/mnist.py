@@ -1,0 +1,11 @@
+"""MNIST, binarised afresh at each step, as in paper 000.
+
+python -m swae_jax.main --config=configs/mnist.py --config.data.dir=DIR
+"""
+from configs import base
+
+
+def get_config(system='swae'):
+  """All options for MNIST."""
+  config = base.get_config('mnist', system)
+  return config

@@ -1,0 +1,82 @@
+"""MNIST and Fashion-MNIST, from their four idx files."""
+import pathlib
+import numpy as np
+from swae_jax import errors
+from swae_jax.data import base, idx
+
+VALID = 10000  # The last of the training files.
+
+# Size and sha256 of the unpacked content: packed files differ in time stamps.
+FILES = {
+    'mnist': {
+        'train-images-idx3-ubyte': (47040016,
+            'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db'),
+        'train-labels-idx1-ubyte': (60008,
+            '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5'),
+        't10k-images-idx3-ubyte': (7840016,
+            '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7'),
+        't10k-labels-idx1-ubyte': (10008,
+            'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2'),
+    },
+    'fashion_mnist': {
+        'train-images-idx3-ubyte': (47040016,
+            'c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888'),
+        'train-labels-idx1-ubyte': (60008,
+            'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9'),
+        't10k-images-idx3-ubyte': (7840016,
+            '5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b'),
+        't10k-labels-idx1-ubyte': (10008,
+            '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34'),
+    },
+}
+
+
+def make(*, dir='', binarize=True):
+  """MNIST [N, 28, 28, 1] from `dir` or `dir`/mnist; 50,000/10,000/10,000."""
+  return _make('mnist', dir, binarize)
+
+
+def make_fashion(*, dir='', binarize=True):
+  """Fashion-MNIST from `dir` or `dir`/fashion_mnist, otherwise as MNIST."""
+  return _make('fashion_mnist', dir, binarize)
+
+
+def _make(name, dir, binarize):
+  paths = [_find(name, dir, file) for file in FILES[name]]
+  images, labels, test_images, test_labels = (
+      idx.read(path, sha256) for path, (_, sha256)
+      in zip(paths, FILES[name].values(), strict=True))
+  dataset = base.Dataset(
+      name, _split(images[:-VALID], labels[:-VALID]),
+      _split(images[-VALID:], labels[-VALID:]),
+      _split(test_images, test_labels),
+      binarize=False, bounded=True, classes=10,
+      provenance={
+          'source': 'idx files',
+          'files': {file: {'path': str(path), 'bytes': size, 'sha256': sha256}
+                    for path, (file, (size, sha256))
+                    in zip(paths, FILES[name].items(), strict=True)},
+          'difference': 'none: the full set; the last 10,000 training images '
+                        'are the validation split'})
+  return base.check(base.binarize(dataset) if binarize else dataset)
+
+
+def _split(images, labels):
+  return base.Split(images[..., None], labels.astype(np.int32))
+
+
+def _find(name, dir, file):
+  """The path of `file`, gzipped or plain; the set's own folder goes first."""
+  # Both sets name their files alike, so one folder can hold only one of them.
+  root = pathlib.Path(dir).expanduser()
+  folders = (root / name, root) if dir else ()
+  for folder in folders:
+    for path in (folder / f'{file}.gz', folder / file):
+      if path.is_file():
+        return path
+  size, sha256 = FILES[name][file]
+  where = (f'is not in {folders[0]} nor in {folders[1]}' if dir
+           else 'is needed, but no folder is given')
+  raise errors.MissingData(
+      f'{name}: {file} or {file}.gz ({size} bytes unpacked, sha256 {sha256}) '
+      f'{where}: name the folder that holds it with --config.data.dir=DIR')

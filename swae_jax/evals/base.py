@@ -1,0 +1,72 @@
+"""What evaluators see of a trained system, and what they give back."""
+from collections.abc import Callable
+import functools
+from typing import NamedTuple
+import jax
+import numpy as np
+from swae_jax.data import base as data_base
+
+
+class View(NamedTuple):
+  """A trained system: numpy in, numpy out, any number of rows."""
+  encode: Callable  # x [N, H, W, C] uint8 or float -> mean codes z [N, D]
+  decode: Callable  # z [N, D] -> x [N, H, W, C] float, images in [0, 1]
+  sample: Callable  # n -> z [n, D] from the prior, the same at each call
+  data: data_base.Dataset
+
+
+class Metric(NamedTuple):
+  """A number, and how many samples stand behind it."""
+  name: str
+  value: float
+  samples: int
+
+
+class Picture(NamedTuple):
+  """An image to look at."""
+  name: str
+  image: np.ndarray  # uint8 [H, W] or [H, W, 3]
+
+
+def view(objective, variables, dataset, key, batch_size=500):
+  """The view of `objective` with `variables`; `key` is that of the samples."""
+  encode, decode, sample = _compiled(objective)
+
+  def draw(n):
+    # Each batch has its own key, so fewer samples are the first of more.
+    batches = [sample(variables, jax.random.fold_in(key, i), batch_size)
+               for i in range(max(1, -(-n // batch_size)))]
+    return np.concatenate([np.asarray(z) for z in batches])[:n]
+
+  return View(
+      lambda x: _batched(encode, variables, x, batch_size),
+      lambda z: _batched(decode, variables, z, batch_size), draw, dataset)
+
+
+def is_image(shape):
+  """Whether [H, W, C] can be looked at: grey or RGB, more than one pixel."""
+  height, width, channels = shape
+  return height * width > 1 and channels in (1, 3)
+
+
+# A view is made at each evaluation: without the cache each would compile anew.
+@functools.lru_cache(maxsize=4)
+def _compiled(objective):
+  """encode, decode and sample of an objective, compiled once for all views."""
+
+  def encode(variables, x):
+    return objective.encode(variables, data_base.to_float(x))
+
+  return (jax.jit(encode), jax.jit(objective.decode),
+          jax.jit(objective.sample, static_argnums=2))
+
+
+def _batched(fn, variables, rows, batch_size):
+  """fn over all rows in batches of one shape; the padding is cut off."""
+  rows = np.asarray(rows)
+  out = []
+  for start in range(0, max(1, len(rows)), batch_size):
+    batch = rows[start:start + batch_size]
+    padding = [(0, batch_size - len(batch))] + [(0, 0)] * (rows.ndim - 1)
+    out.append(np.asarray(fn(variables, np.pad(batch, padding)))[:len(batch)])
+  return np.concatenate(out)

@@ -1,0 +1,17 @@
+"""The one place of the losses that knows about named device axes."""
+import jax
+
+
+def gather(x, axis_name):
+  """Examples of every device along `axis_name`, in the order of the devices.
+
+  Args:
+    x: [N, ...] the examples of this device.
+    axis_name: named axis of `vmap`, `pmap` or `shard_map`; None for no axis.
+
+  Returns:
+    [devices * N, ...]; `x` itself if `axis_name` is None.
+  """
+  if axis_name is None:
+    return x
+  return jax.lax.all_gather(x, axis_name, tiled=True)

@@ -1,0 +1,134 @@
+"""Distances between examples, and the nearest of them."""
+import jax
+import jax.numpy as jnp
+from swae_jax.losses import inputs
+
+
+def squared_error(x, y):
+  """||x - y||^2 of each pair of examples, summed over an example's axes.
+
+  Args:
+    x: [B, ...].
+    y: [B, ...].
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the shapes differ.
+  """
+  return power_error(x, y, p=2)
+
+
+def power_error(x, y, *, p):
+  """||x - y||_p^p of each pair of examples, summed over an example's axes.
+
+  The cost of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 3.
+
+  Args:
+    x: [B, ...].
+    y: [B, ...].
+    p: a number of at least 1; the p-th root is not taken.
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the shapes differ, or p is below 1.
+  """
+  x, y = inputs.alike('power_error', x=x, y=y)
+  return jnp.sum(power(x - y, p), axis=range(1, x.ndim))
+
+
+def power(x, p):
+  """|x|^p elementwise, with a finite gradient at 0; ValueError if p < 1."""
+  if p < 1:
+    raise ValueError(f'p must be at least 1 for a transport cost, got {p}')
+  return jnp.square(x) if p == 2 else jnp.abs(x)**p
+
+
+def squared_distances(x, y):
+  """||x_i - y_j||^2 of all pairs, by one matrix product.
+
+  Its rounding error is that of the squared norms about the mean of `y`, so
+  that a shift of all points costs no accuracy.
+
+  Args:
+    x: [N, D].
+    y: [M, D].
+
+  Returns:
+    [N, M], not negative.
+
+  Raises:
+    ValueError: the arrays are not matrices with the same D.
+  """
+  x, y = inputs.samples('squared_distances', x=x, y=y)
+  # Distances do not depend on the centre, so it carries no gradient.
+  centre = jax.lax.stop_gradient(jnp.mean(y, axis=0, keepdims=True))
+  x, y = x - centre, y - centre
+  # The default precision of a product on TPU is bfloat16, too coarse here.
+  xy = jnp.matmul(x, y.T, precision='highest')
+  squares = jnp.sum(x**2, 1)[:, None] + jnp.sum(y**2, 1)[None, :]
+  d2 = squares - 2 * xy
+  return jnp.where(d2 < 0, 0., d2)
+
+
+def nearest(x, u, *, similarity='l2', block=None):
+  """Index of the most similar of `u` to each of `x`; it has no gradient.
+
+  The coupling of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021,
+  section 2.3 and Algorithm 1: each example takes its nearest pseudo-input.
+
+  Args:
+    x: [B, ...].
+    u: [K, ...], examples of the same shape.
+    similarity: 'l2' for the least ||x - u||; 'cosine' for the greatest cosine,
+      where the cosine with a zero vector is 0.
+    block: rows of `u` compared at a time, which bounds the memory by
+      [B, block]; None compares all of them in one product.
+
+  Returns:
+    [B] int32; the first index where several are equally near.
+
+  Raises:
+    ValueError: examples of different shapes, an unknown similarity, or a block
+      below 1.
+  """
+  if jnp.ndim(x) < 2 or jnp.shape(x)[1:] != jnp.shape(u)[1:] or not len(u):
+    raise ValueError('nearest: x [B, ...] and u [K, ...] must hold examples of '
+                     f'one shape, got {list(x.shape)} and {list(u.shape)}')
+  if similarity not in ('l2', 'cosine'):
+    raise ValueError(
+        f"nearest: similarity must be 'l2' or 'cosine', got {similarity!r}")
+  if block is not None and block < 1:
+    raise ValueError(f'nearest: block must be at least 1, got {block}')
+  x, u = jax.lax.stop_gradient(inputs.cast(x, u))
+  x, u = x.reshape(len(x), -1), u.reshape(len(u), -1)
+  size = min(block or len(u), len(u))
+
+  def search(i, best):
+    # The last block is full too: it repeats rows, which cannot win again.
+    start = jnp.minimum(i * size, len(u) - size)
+    cost = _costs(x, jax.lax.dynamic_slice_in_dim(u, start, size), similarity)
+    k = jnp.argmin(cost, axis=1)
+    cost = jnp.take_along_axis(cost, k[:, None], axis=1)[:, 0]
+    better = cost < best[0]
+    index = (start + k).astype(jnp.int32)
+    return jnp.where(better, cost, best[0]), jnp.where(better, index, best[1])
+
+  if size == len(u):
+    return jnp.argmin(_costs(x, u, similarity), axis=1).astype(jnp.int32)
+  # Built from x, so that it varies over the devices that x varies over.
+  start = jnp.full_like(x[:, 0], jnp.inf), jnp.zeros_like(x[:, 0], jnp.int32)
+  return jax.lax.fori_loop(0, -(-len(u) // size), search, start)[1]
+
+
+def _costs(x, u, similarity):
+  """What the nearest minimises.  [B, D], [K, D] -> [B, K]."""
+  xu = jnp.matmul(x, u.T, precision='highest')
+  if similarity == 'l2':
+    # ||x||^2 is the same for all of u and would only cost accuracy.
+    return jnp.sum(u**2, 1)[None, :] - 2 * xu
+  norm = jnp.sqrt(jnp.sum(u**2, 1))[None, :]
+  return -xu / jnp.where(norm == 0, 1., norm)

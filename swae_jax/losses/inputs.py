@@ -1,0 +1,41 @@
+"""What every loss asks of its arrays, checked at the door."""
+import jax.numpy as jnp
+
+
+def cast(*arrays):
+  """The arrays in their common type, which is float32 at the least."""
+  kind = jnp.result_type(jnp.float32, *arrays)
+  return tuple(jnp.asarray(a, kind) for a in arrays)
+
+
+def alike(where, **arrays):
+  """`cast` of arrays [B, ...] of one shape; ValueError if they differ."""
+  shapes = {name: jnp.shape(a) for name, a in arrays.items()}
+  if len(set(shapes.values())) > 1 or () in shapes.values():
+    raise ValueError(
+        f'{where}: arrays must have one shape [B, ...], got {_text(shapes)}')
+  return cast(*arrays.values())
+
+
+def vectors(where, **arrays):
+  """`cast` of arrays [B] of one length; ValueError for anything else."""
+  shapes = {name: jnp.shape(a) for name, a in arrays.items()}
+  if len(set(shapes.values())) > 1 or any(len(s) != 1 for s in shapes.values()):
+    raise ValueError(
+        f'{where}: arrays must be [B], one value per example, got '
+        f'{_text(shapes)}')
+  return cast(*arrays.values())
+
+
+def samples(where, **arrays):
+  """`cast` of matrices [N, D] of one D; ValueError for anything else."""
+  shapes = {name: jnp.shape(a) for name, a in arrays.items()}
+  if any(len(s) != 2 or 0 in s for s in shapes.values()) or (
+      len({s[1] for s in shapes.values()}) > 1):
+    raise ValueError(
+        f'{where}: arrays must be [rows, D] with one D, got {_text(shapes)}')
+  return cast(*arrays.values())
+
+
+def _text(shapes):
+  return ', '.join(f'{name} {list(s)}' for name, s in shapes.items())

@@ -1,0 +1,45 @@
+"""Transport between the joint laws of data and codes."""
+from typing import NamedTuple
+import jax
+from swae_jax.losses import distances
+
+
+class JointOT(NamedTuple):
+  """The terms of eq. 5, each one value per example."""
+  loss: jax.Array  # [B] beta x_loss + (1 - beta) reconstruction + alpha z_loss
+  x_loss: jax.Array  # [B] ||x - D(z_prior)||_p^p, which denoises
+  reconstruction: jax.Array  # [B] ||x - D(E(x))||_p^p
+  z_loss: jax.Array  # [B] ||E(x) - z_prior||_p^p
+
+
+def joint_ot(x, x_gen, x_rec, z_enc, z_prior, *, alpha=1., beta=.5, p=2):
+  """The objective of the symmetric Wasserstein autoencoder.
+
+  Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 5.  With
+  alpha = beta = 1 it is eq. 3, the transport cost between the joint laws of
+  (x, E(x)) and (D(z), z) under the coupling that drew z_prior given x.
+
+  Args:
+    x: [B, ...] data.
+    x_gen: [B, ...] D(z_prior).
+    x_rec: [B, ...] D(E(x)).
+    z_enc: [B, D] E(x).
+    z_prior: [B, D] one draw of the conditional prior given x.
+    alpha: weight of the z-loss; may be traced.
+    beta: weight of the x-loss against the reconstruction, in [0, 1]; may be
+      traced.
+    p: exponent of the norms, a number of at least 1.
+
+  Returns:
+    JointOT of arrays [B].
+
+  Raises:
+    ValueError: shapes differ, data and codes differ in number, or p < 1.
+  """
+  if len(x) != len(z_enc):
+    raise ValueError(f'joint_ot: {len(x)} data but {len(z_enc)} codes')
+  x_loss = distances.power_error(x, x_gen, p=p)
+  reconstruction = distances.power_error(x, x_rec, p=p)
+  z_loss = distances.power_error(z_enc, z_prior, p=p)
+  loss = beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss
+  return JointOT(loss, x_loss, reconstruction, z_loss)

@@ -1,0 +1,105 @@
+"""Mutual information machines.
+
+Livne et al., "MIM: mutual information machine", 2019, and the forms of its
+released code.  All arrays are log-densities [B] at one sample per example; z is
+one code or the pair (z1, z2) with p(z) = p(z1 | z2) p(z2).
+"""
+import jax
+import jax.numpy as jnp
+from swae_jax.losses import inputs
+
+
+def a_mim(log_likelihood, log_p, log_q, *, log_p1=None, log_qx=None,
+          warm_up=1.):
+  """The loss at samples of the encoder, x ~ data and z ~ q(z | x).
+
+  -1/2 [log p(x|z) + log p(z1|z2) + b log p(z2) + b (log q(z|x) + log q(x))].
+  Without `log_qx` the model's own marginal stands for q(x), log p(x|z) +
+  log p(z1|z2) + b log p(z2) - log q(z|x); at b = 1 the loss is then
+  -log p(x|z) - log p(z): the negative bound without the entropy of q.
+
+  Args:
+    log_likelihood: [B] log p(x | z).
+    log_p: [B] log p(z), or log p(z2) of two levels.
+    log_q: [B] log q(z | x), or log q(z1, z2 | x) of two levels.
+    log_p1: [B] log p(z1 | z2) of two levels; None for one.
+    log_qx: [B] log q(x) of another model of the data; None for the marginal.
+    warm_up: b in [0, 1]; may be traced.
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the arrays are not all [B].
+  """
+  log_likelihood, log_p, log_q, log_p1, log_qx = _densities(
+      'a_mim', log_likelihood, log_p, log_q, log_p1, log_qx)
+  log_joint = log_likelihood + log_p1 + warm_up * log_p
+  if log_qx is None:
+    log_qx = log_joint - log_q
+  return -.5 * (log_joint + warm_up * (log_q + log_qx))
+
+
+def decoder_mim(log_likelihood, log_p, log_q, *, log_p1=None, log_qx=None,
+                warm_up=1., reinforce=False):
+  """The loss at samples of the decoder, z ~ p(z) and x ~ p(x | z).
+
+  -1/2 [log p(x|z) + log p(z) + b (log q(z|x) + log q(x))], where without
+  `log_qx` the likelihood log p(x | z) stands for log q(x).
+
+  Args:
+    log_likelihood: [B] log p(x | z).
+    log_p: [B] log p(z), or log p(z2) of two levels.
+    log_q: [B] log q(z | x), or log q(z1, z2 | x) of two levels.
+    log_p1: [B] log p(z1 | z2) of two levels; None for one.
+    log_qx: [B] log q(x) of another model of the data; None for the likelihood.
+    warm_up: b in [0, 1]; may be traced.
+    reinforce: x is discrete and carries no gradient: add the score-function
+      term loss * grad log p(x | z), which leaves the value as it is.
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the arrays are not all [B].
+  """
+  log_likelihood, log_p, log_q, log_p1, log_qx = _densities(
+      'decoder_mim', log_likelihood, log_p, log_q, log_p1, log_qx)
+  if log_qx is None:
+    log_qx = log_likelihood
+  loss = -.5 * (log_likelihood + log_p1 + log_p + warm_up * (log_q + log_qx))
+  if reinforce:
+    # The difference is 0, its gradient is that of log p(x | z).
+    score = log_likelihood - jax.lax.stop_gradient(log_likelihood)
+    loss += jax.lax.stop_gradient(loss) * score
+  return loss
+
+
+def symmetric_mim(encoder_loss, decoder_loss, *, warm_up=1.):
+  """The loss of both sides; the decoder's joins when the warm-up is over.
+
+  Args:
+    encoder_loss: [B] `a_mim` at samples of the encoder.
+    decoder_loss: [B] `decoder_mim` at samples of the decoder.
+    warm_up: b in [0, 1]; may be traced.
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the arrays are not both [B].
+  """
+  encoder_loss, decoder_loss = inputs.vectors(
+      'symmetric_mim', encoder_loss=encoder_loss, decoder_loss=decoder_loss)
+  return encoder_loss + jnp.where(warm_up >= 1, decoder_loss, 0.)
+
+
+def _densities(where, log_likelihood, log_p, log_q, log_p1, log_qx):
+  """The arrays [B], checked; log_p1 is zero and log_qx None if not given."""
+  given = {'log_p1': log_p1, 'log_qx': log_qx}
+  given = {k: v for k, v in given.items() if v is not None}
+  arrays = {'log_likelihood': log_likelihood, 'log_p': log_p, 'log_q': log_q}
+  arrays |= given
+  arrays = dict(zip(arrays, inputs.vectors(where, **arrays), strict=True))
+  return (arrays['log_likelihood'], arrays['log_p'], arrays['log_q'],
+          arrays.get('log_p1', 0.), arrays.get('log_qx'))

@@ -1,0 +1,115 @@
+"""Sliced Wasserstein distances."""
+import jax
+import jax.numpy as jnp
+import numpy as np
+from swae_jax.losses import collectives, distances, inputs, sorting
+
+
+def sliced_wasserstein(x, y, theta, *, p=2, axis_name=None):
+  """Mean over directions of W_p^p of the projected samples; no root is taken.
+
+  Kolouri et al., "Sliced-Wasserstein autoencoder", 2018: eq. 14 in one
+  dimension, the projections of eq. 15, the penalty of eq. 16 with the cost
+  |s - t|^p.  Samples of different sizes meet by the exact coupling of their
+  quantile functions (eq. 9).
+
+  With `axis_name` it is the distance of the examples of all devices; theta must
+  be the same on each.  Exact gradients: of `pmap` or
+  `shard_map(check_vma=False)`, the pmean of the local gradients; of
+  `shard_map(check_vma=True)`, the gradient of pmean(loss) as is.
+
+  Args:
+    x: [N, D] codes.
+    y: [M, D] samples of the prior.
+    theta: [L, D] unit vectors, as `priors.directions` draws them.
+    p: exponent of the cost, a number of at least 1.
+    axis_name: named axis over which the examples are spread, if any.
+
+  Returns:
+    A scalar, not negative.
+
+  Raises:
+    ValueError: the arrays are not matrices with one D, or p is below 1.
+  """
+  x, y, theta = inputs.samples('sliced_wasserstein', x=x, y=y, theta=theta)
+  x, y = collectives.gather(x, axis_name), collectives.gather(y, axis_name)
+  return jnp.mean(_costs(x, y, theta, p))
+
+
+def max_sliced_wasserstein(x, y, theta, *, p=2, steps=0, step_size=.1,
+                           axis_name=None):
+  """Greatest W_p^p of the projected samples; no root is taken.
+
+  Deshpande et al., "Max-sliced Wasserstein distance and its use for GANs",
+  2019, eq. 9.  The maximum is over `theta`, each first moved by `steps` steps
+  of ascent on the sphere; a step that does not increase the cost is refused and
+  halves the direction's next one, so the result never falls with more steps.
+  The gradient is that at the maximiser (Danskin); moved directions carry none.
+
+  Args:
+    x: [N, D] codes.
+    y: [M, D] samples of the prior.
+    theta: [L, D] unit vectors.
+    p: exponent of the cost, a number of at least 1.
+    steps: steps of ascent.
+    step_size: length of the first step along the unit gradient.
+    axis_name: as in `sliced_wasserstein`, with the same exact gradients.
+
+  Returns:
+    A scalar, not negative.
+
+  Raises:
+    ValueError: the arrays are not matrices with one D, or p is below 1.
+  """
+  x, y, theta = inputs.samples('max_sliced_wasserstein', x=x, y=y, theta=theta)
+  x, y = collectives.gather(x, axis_name), collectives.gather(y, axis_name)
+  if steps:
+    fixed = jax.lax.stop_gradient((x, y, theta))
+    theta = _ascend(lambda t: _costs(*fixed[:2], t, p), fixed[2], steps,
+                    step_size)
+  return jnp.max(_costs(x, y, theta, p))
+
+
+def _costs(x, y, theta, p):
+  """W_p^p along each direction.  [N, D], [M, D], [L, D] -> [L]."""
+  # The default precision of a product on TPU is bfloat16, too coarse here.
+  project = lambda z: sorting.sort(
+      jnp.matmul(theta, z.T, precision='highest'))
+  s, t = project(x), project(y)
+  if len(x) == len(y):
+    return jnp.mean(distances.power(s - t, p), axis=1)
+  i, j, weight = _coupling(len(x), len(y))
+  cost = distances.power(s[:, i] - t[:, j], p)
+  return jnp.sum(cost * jnp.asarray(weight, cost.dtype)[None], axis=1)
+
+
+def _coupling(n, m):
+  """Quantile coupling of n and m equal masses: rows i, columns j, weights."""
+  # In units of 1 / (n m) the edges of the steps are whole numbers.
+  edges = np.union1d(m * np.arange(n + 1), n * np.arange(m + 1))
+  return edges[:-1] // m, edges[:-1] // n, np.diff(edges) / (n * m)
+
+
+def _ascend(costs, theta, steps, step_size):
+  """Directions that cost more.  [L, D] -> [L, D]."""
+  slope = jax.grad(lambda t: jnp.sum(costs(t)))
+
+  def step(_, state):
+    theta, cost, size = state
+    moved = _unit(theta + size * _unit(slope(theta)))
+    new = costs(moved)
+    better = new > cost
+    return (jnp.where(better[:, None], moved, theta),
+            jnp.where(better, new, cost),
+            jnp.where(better[:, None], size, size / 2))
+
+  cost = costs(theta)
+  size = jnp.full_like(cost[:, None], step_size)
+  theta = theta + 0 * size  # The loop's state varies over devices as costs do.
+  return jax.lax.fori_loop(0, steps, step, (theta, cost, size))[0]
+
+
+def _unit(v):
+  """Rows scaled to length 1; zero rows stay zero."""
+  norm = jnp.linalg.norm(v, axis=1, keepdims=True)
+  return v / jnp.where(norm == 0, 1., norm)

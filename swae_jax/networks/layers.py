@@ -1,0 +1,68 @@
+"""Layers that several families share."""
+from flax import linen as nn
+import jax
+
+# Not `he_normal`, which is truncated.
+HE_NORMAL = nn.initializers.variance_scaling(2., 'fan_in', 'normal')
+# U(-b, b), b = 1 / sqrt(fan_in).
+FAN_IN_UNIFORM = nn.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
+
+
+def fan_in_uniform_bias(fan_in):
+  """FAN_IN_UNIFORM for a bias, whose shape does not tell the fan-in."""
+  def init(key, shape, dtype=float):
+    bound = fan_in ** -.5
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+  return init
+
+
+def conv(features, size, *, stride=1, padding='SAME', **options):
+  """Every convolution of the package.  [B, H, W, C] -> [B, H', W', features].
+
+  `padding` is 'SAME', 'VALID', pixels on each side, or ((top, bottom),
+  (left, right)).  'SAME' with stride 2 pads an even size on one side only, as
+  TensorFlow does and PyTorch does not.
+  """
+  return nn.Conv(features, (size, size), stride, padding, **options)
+
+
+def linear(x, features, name=None):
+  """Dense layer as the gated networks start it.  [B, n] -> [B, features]."""
+  return nn.Dense(features, kernel_init=HE_NORMAL, name=name,
+                  bias_init=fan_in_uniform_bias(x.shape[-1]))(x)
+
+
+def flatten(x):
+  """[B, ...] -> [B, n]."""
+  return x.reshape(x.shape[0], -1)
+
+
+class GatedDense(nn.Module):
+  """h(x) * sigmoid(g(x)), h and g affine.
+
+  The two have parameters of their own, here and in `GatedConv`: an optimizer
+  that scales each tensor by its norm would see a merged one differently.
+  """
+  features: int
+
+  @nn.compact
+  def __call__(self, x):
+    """x [B, n] -> [B, features]."""
+    h = linear(x, self.features, 'h')
+    return h * nn.sigmoid(linear(x, self.features, 'g'))
+
+
+class GatedConv(nn.Module):
+  """h(x) * sigmoid(g(x)), h and g convolutions, padded alike on all sides."""
+  features: int
+  size: int
+  stride: int = 1
+
+  @nn.compact
+  def __call__(self, x):
+    """x [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), features]."""
+    bias_init = fan_in_uniform_bias(self.size ** 2 * x.shape[-1])
+    layer = lambda name: conv(
+        self.features, self.size, stride=self.stride, padding=self.size // 2,
+        kernel_init=FAN_IN_UNIFORM, bias_init=bias_init, name=name)
+    return layer('h')(x) * nn.sigmoid(layer('g')(x))

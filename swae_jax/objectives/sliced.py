@@ -1,0 +1,54 @@
+"""Sliced Wasserstein autoencoder."""
+from flax import linen as nn
+import jax
+from swae_jax import errors, losses, priors
+from swae_jax.objectives import autoencoder, base
+
+
+def bce_l1(m, x, z):
+  """Cross entropy and absolute error, means over the pixels.  [B]."""
+  logits = m.output(z, train=True)
+  error = losses.power_error(x, nn.sigmoid(logits), p=1)
+  return (error - losses.bernoulli(x, logits)) / x[0].size
+
+
+def squared(m, x, z):
+  """Squared error.  [B]."""
+  return losses.squared_error(x, m.decode(z, train=True))
+
+
+COSTS = {'bce_l1': bce_l1, 'squared': squared}
+
+
+def make(network, prior, shape, latents, bounded=True, *, weight=10.,
+         projections=50, p=2, cost='bce_l1'):
+  """Kolouri et al., "Sliced-Wasserstein autoencoder", 2018, eq. 16.
+
+  Args:
+    network: base.Network.
+    prior: sampler of the codes' target.
+    shape: of an image.
+    latents: dimension D of a code.
+    bounded: whether the data lie in [0, 1].
+    weight: lambda, of the penalty.
+    projections: L, how many directions each step draws.
+    p: order of the distance of codes; the penalty is its p-th power.
+    cost: a name in COSTS; 'bce_l1' is the paper's, for data in [0, 1].
+  """
+  if cost == 'bce_l1' and not bounded:
+    raise errors.UserError(
+        "cost='bce_l1' needs data in [0, 1]; for these set cost='squared'")
+  cost = base.choice(COSTS, 'cost', cost)
+
+  def terms(m, x, key):
+    theta_key, prior_key = jax.random.split(key)
+    z = m.encode(x, train=True)
+    reconstruction = cost(m, x, z).mean()
+    penalty = losses.sliced_wasserstein(
+        z, prior(prior_key, x.shape[0], latents),
+        priors.directions(theta_key, projections, latents), p=p)
+    loss = reconstruction + weight * penalty
+    return loss, {'reconstruction': reconstruction,
+                  'sliced_wasserstein': penalty}
+
+  return autoencoder.make(network, prior, shape, latents, bounded, terms)

@@ -1,0 +1,74 @@
+"""One training step, the same for every system."""
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from swae_jax.data import base as data
+from swae_jax.objectives import base
+
+
+class State(NamedTuple):
+  """All that a run is at a step; a checkpoint is this and nothing else."""
+  step: jax.Array  # [] int32: the number of updates done.
+  key: jax.Array  # [2] uint32: never changes; a step folds its number in.
+  variables: base.Variables
+  opt: optax.OptState
+
+
+def init(objective, tx, seed, x):
+  """The state before the first step.  x [objective.examples, H, W, C]."""
+  key = jax.random.key(seed)
+  variables = objective.init(jax.random.fold_in(key, 0), x)
+  return State(jnp.zeros((), jnp.int32),
+               jax.random.key_data(jax.random.fold_in(key, 1)), variables,
+               tx.init(variables.params))
+
+
+def optimizer(players):
+  """Each player has its own optimizer.  {name: transformation}."""
+  return optax.partition(players, {name: name for name in players})
+
+
+def draw(key, images, binarize):
+  """Images as a system sees them.  [B, ...] uint8 -> [B, ...] float."""
+  x = data.to_float(images)
+  if not binarize:
+    return x
+  return jax.random.bernoulli(key, x).astype(x.dtype)
+
+
+def make(objective, tx, everywhere, spread, *, binarize=False):
+  """The compiled step: state, images [N, ...], indices [B] -> state, metrics.
+
+  The batch is gathered on the devices and spread over them; the loss is
+  written over the whole batch, so it means the same on any number of them.
+
+  Args:
+    objective: what is minimised.
+    tx: an optimizer of `Variables.params`.
+    everywhere: sharding of the state, which is donated, and of the metrics.
+    spread: sharding of the batch.
+    binarize: draws each pixel from a Bernoulli law, afresh at every step.
+  """
+  @functools.partial(jax.jit, donate_argnums=0, out_shardings=everywhere)
+  def step(state, images, indices):
+    key = jax.random.fold_in(
+        jax.random.wrap_key_data(state.key), state.step)
+    x_key, loss_key = jax.random.split(key)
+    x = draw(x_key, images[indices], binarize)
+    x = jax.lax.with_sharding_constraint(x, spread)
+
+    def loss(params):
+      return objective.loss(state.variables._replace(params=params), x,
+                            loss_key, state.step)
+
+    params = state.variables.params
+    grads, (stats, metrics) = jax.grad(loss, has_aux=True)(params)
+    updates, opt = tx.update(grads, state.opt, params)
+    variables = base.Variables(optax.apply_updates(params, updates), stats)
+    return State(state.step + 1, state.key, variables, opt), metrics
+
+  return step

@@ -1,0 +1,6 @@
+"""Eight CPU devices, and no silent broadcasting between ranks."""
+import jax
+
+jax.config.update('jax_platforms', 'cpu')
+jax.config.update('jax_num_cpu_devices', 8)
+jax.config.update('jax_numpy_rank_promotion', 'raise')

@@ -1,0 +1,122 @@
+"""What every system owes, whatever its networks."""
+import functools
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from swae_jax import errors, priors
+from swae_jax.networks import NETWORKS
+from swae_jax.objectives import OBJECTIVES, base
+
+B, D, SHAPE = 6, 3, (8, 8, 1)
+OPTIONS = {'swae': {'components': 6}}
+# Systems and networks do not know each other: every system with one network
+# and every network with one system tell nearly all that the product does.
+CASES = [
+    pytest.param(objective, network, marks=[] if network == 'mlp'
+                 or objective == 'swae' else pytest.mark.slow)
+    for objective in OBJECTIVES for network in NETWORKS]
+
+
+def data(n, seed=0):
+  rng = np.random.default_rng(seed)
+  return jnp.asarray(rng.uniform(size=(n, *SHAPE)), jnp.float32)
+
+
+def build(objective, network='mlp', bounded=True, **options):
+  return OBJECTIVES[objective](
+      NETWORKS[network](SHAPE), priors.normal, SHAPE, D, bounded,
+      **OPTIONS.get(objective, {}), **options)
+
+
+@functools.cache
+def made(objective, network):
+  """The objective, its variables, its loss and gradient as one function."""
+  o = build(objective, network)
+  variables = o.init(jax.random.key(0), data(o.examples))
+
+  @jax.jit
+  def step(variables, x, key):
+    loss = lambda p: o.loss(variables._replace(params=p), x, key, 0)
+    return jax.value_and_grad(loss, has_aux=True)(variables.params)
+  return o, variables, step
+
+
+@pytest.mark.parametrize('objective, network', CASES)
+def test_loss(objective, network):
+  _, variables, step = made(objective, network)
+  (loss, (stats, metrics)), grads = step(variables, data(B), jax.random.key(1))
+  assert loss.shape == () and jnp.isfinite(loss)
+  assert metrics['loss'] == loss
+  assert all(m.shape == () and jnp.isfinite(m) for m in metrics.values())
+  assert jax.tree.structure(stats) == jax.tree.structure(variables.stats)
+  assert jax.tree.structure(grads) == jax.tree.structure(variables.params)
+  assert set(grads) <= {'model', 'critic'}
+  # A parameter that nothing moves is not used, or its name is mistaken.
+  for path, g in jax.tree.leaves_with_path(grads):
+    assert jnp.isfinite(g).all() and jnp.any(g), jax.tree_util.keystr(path)
+
+
+@pytest.mark.parametrize('objective, network', CASES)
+def test_all_randomness_is_in_the_key(objective, network):
+  _, variables, step = made(objective, network)
+  loss = lambda seed: step(variables, data(B), jax.random.key(seed))[0][0]
+  assert loss(1) == loss(1)
+  assert loss(1) != loss(2)
+
+
+@pytest.mark.parametrize('objective, network', CASES)
+def test_codes_and_images(objective, network):
+  o, variables, _ = made(objective, network)
+  encode, decode = jax.jit(o.encode), jax.jit(o.decode)
+  x = data(B)
+  z = encode(variables, x)
+  assert z.shape == (B, D)
+  np.testing.assert_array_equal(z, encode(variables, x))
+  assert encode(variables, x, jax.random.key(0)).shape == (B, D)
+  images = decode(variables, z)
+  assert images.shape == x.shape and 0 < images.min() < images.max() < 1
+  # The statistics are frozen: an example does not see the others.
+  np.testing.assert_allclose(encode(variables, x[:1]), z[:1], atol=1e-5)
+  np.testing.assert_allclose(decode(variables, z[:1]), images[:1], atol=1e-5)
+
+
+@pytest.mark.parametrize('objective, network', CASES)
+def test_sample_gives_as_many_as_asked(objective, network):
+  o, variables, _ = made(objective, network)
+  sample = jax.jit(o.sample, static_argnums=2)
+  for n in (1, 7):
+    z = sample(variables, jax.random.key(0), n)
+    assert z.shape == (n, D) and jnp.isfinite(z).all()
+  other = sample(variables, jax.random.key(1), 7)
+  assert not jnp.any(z == other)
+  assert len(np.unique(z, axis=0)) == 7
+
+
+@pytest.mark.parametrize('objective', OBJECTIVES)
+def test_unbounded_data(objective):
+  """Without a range the decoder's output is the image itself."""
+  _, variables, _ = made(objective, 'mlp')
+  options = {'cost': 'squared'} if objective == 'sliced' else {}
+  z = jnp.full((2, D), 9.)
+  inside = build(objective).decode(variables, z)
+  outside = build(objective, bounded=False, **options).decode(variables, z)
+  np.testing.assert_allclose(jax.nn.sigmoid(outside), inside, rtol=1e-5)
+  assert outside.min() < 0
+
+
+@pytest.mark.parametrize('objective', ['sliced', 'wae_mmd'])
+def test_weight_scales_the_penalty(objective):
+  _, variables, _ = made(objective, 'mlp')
+  loss = lambda weight: jax.jit(build(objective, weight=weight).loss)(
+      variables, data(B), jax.random.key(1), 0)
+  (none, (_, m)), (ten, _), (twenty, _) = map(loss, (0., 10., 20.))
+  penalty, = set(m) - {'loss', 'reconstruction'}
+  assert none == m['reconstruction'] and abs(m[penalty]) > 1e-2
+  np.testing.assert_allclose(ten - none, 10 * m[penalty], rtol=1e-4)
+  np.testing.assert_allclose(twenty - none, 20 * m[penalty], rtol=1e-4)
+
+
+def test_choice_says_what_there_is():
+  with pytest.raises(errors.UserError, match="taste='salt': .* one of a, b"):
+    base.choice({'b': 1, 'a': 2}, 'taste', 'salt')

@@ -1,0 +1,107 @@
+import gc
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from swae_jax import checkpoint, errors, step
+from swae_jax.objectives import base
+
+
+def make_state(seed=0, width=3):
+  rng = np.random.default_rng(seed)
+  params = {'model': {'dense': {
+      'kernel': rng.normal(size=(200, width)).astype(np.float32),
+      'bias': np.zeros(width, np.float32)}}}
+  stats = {'norm': {'mean': rng.normal(size=width).astype(np.float32)}}
+  tx = step.optimizer({'model': optax.adam(1e-3)})
+  return step.State(np.int32(seed), np.uint32([1, 2]),
+                    base.Variables(params, stats),
+                    jax.device_get(tx.init(params)))
+
+
+def saved(directory, *states):
+  for state in states:
+    with checkpoint.Checkpoints(directory) as checkpoints:
+      checkpoints.save(state)
+
+
+def restored(directory, like):
+  with checkpoint.Checkpoints(directory) as checkpoints:
+    return checkpoints.restore(like)
+
+
+def test_newest_state_comes_back_bit_for_bit(tmp_path):
+  states = [make_state(seed) for seed in (3, 5, 8)]
+  saved(tmp_path, *states)
+  found = restored(tmp_path, make_state(0))
+  jax.tree.map(np.testing.assert_array_equal, found, states[-1])
+  assert checkpoint.summary(found) == checkpoint.summary(states[-1])
+  assert jax.tree.structure(found) == jax.tree.structure(states[-1])
+
+
+def test_only_the_newest_are_kept(tmp_path):
+  saved(tmp_path, *map(make_state, (1, 2, 3, 4)))
+  assert {p.name for p in tmp_path.iterdir()} == {'3', '4'}
+
+
+def test_nothing_saved_is_nothing_restored(tmp_path):
+  assert restored(tmp_path, make_state()) is None
+
+
+def flip(path, position):
+  content = bytearray(path.read_bytes())
+  content[position % len(content)] ^= 1
+  path.write_bytes(content)
+
+
+# Orbax leaves an event loop behind when a file cannot be read.
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_a_flipped_bit_is_refused_or_harmless(tmp_path):
+  state = make_state(1)
+  rng = np.random.default_rng(0)
+  refused = 0
+  for i in range(24):
+    directory = tmp_path / str(i)
+    saved(directory, state)
+    files = [p for p in sorted((directory / '1').rglob('*'))
+             if p.is_file() and p.stat().st_size]
+    flip(files[i % len(files)], int(rng.integers(1 << 30)))
+    try:
+      found = restored(directory, make_state(0))
+    except errors.DamagedData as e:
+      assert 'checkpoint' in str(e) and '\n' not in str(e)
+      refused += 1
+    else:
+      if found is not None:
+        assert checkpoint.summary(found) == checkpoint.summary(state)
+  gc.collect()
+  assert refused  # Else the loop above has tested nothing.
+
+
+def test_a_flipped_value_is_named(tmp_path, monkeypatch):
+  state = make_state(1)
+  with monkeypatch.context() as m:  # Digests of another state.
+    other = make_state(2)._replace(step=state.step)
+    digests = checkpoint.digests
+    m.setattr(checkpoint, 'digests', lambda tree: digests(other))
+    saved(tmp_path, state)
+  with pytest.raises(errors.DamagedData, match='digest of .*model/dense/ker'):
+    restored(tmp_path, make_state(0))
+
+
+def test_another_system_is_refused(tmp_path):
+  saved(tmp_path, make_state(1))
+  with pytest.raises(errors.UserError, match=r'float32\[3\] there, .*\[4\]'):
+    restored(tmp_path, make_state(0, width=4))
+  odd = make_state(0)
+  odd.variables.params['model']['extra'] = np.zeros(1, np.float32)
+  with pytest.raises(errors.UserError, match='extra is in only one'):
+    restored(tmp_path, odd)
+
+
+def test_digest_tells_type_and_shape_apart():
+  x = np.zeros((2, 3), np.float32)
+  others = x.T, x.astype(np.int32), x.ravel()
+  assert len({checkpoint.digest(y) for y in (x, *others)}) == 4

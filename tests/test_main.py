@@ -1,0 +1,146 @@
+"""The command as a user gives it: refusals, kills, several processes."""
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from configs import base
+
+ROOT = pathlib.Path(__file__).parent.parent
+CONFIG = 'tests/tiny_config.py'
+
+
+def command(*args, config=CONFIG):
+  return [sys.executable, '-m', 'swae_jax.main', f'--config={config}', *args]
+
+
+def environment(devices=1):
+  return {**os.environ, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': 'tests',
+          'JAX_NUM_CPU_DEVICES': str(devices)}
+
+
+def start(*args, config=CONFIG, devices=1):
+  return subprocess.Popen(
+      command(*args, config=config), cwd=ROOT, env=environment(devices),
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process, code=0):
+  out, err = process.communicate(timeout=300)
+  assert process.returncode == code, f'{process.returncode}: {err[-2000:]}'
+  return out, err
+
+
+@pytest.mark.parametrize('code,words,args,config', [
+    (2, "no option 'learning_rat', did you mean 'learning_rate'",
+     ['--config.optimizers.model.learning_rat=1'], CONFIG),
+    (2, 'train.batch_size', ['--config.train.batch_size=many'], CONFIG),
+    (2, 'no system', [], f'{CONFIG}:sawe'),
+    (2, 'configs/minst.py', [], 'configs/minst.py'),
+    (2, 'no option \'epochs\'', ['--config.epochs=1'], CONFIG),
+    (2, 'is no flag', ['epochs=5'], CONFIG),
+    (66, 'train-images-idx3-ubyte',
+     ['--config.data.dir=/nowhere', '--config.devices=1'],
+     'configs/mnist.py'),
+    (2, 'components', ['--config.objective.components=2000'], CONFIG),
+    (2, 'do not divide', ['--config.train.batch_size=33',
+                         '--config.devices=8'], CONFIG),
+])
+def test_a_mistake_is_one_line(tmp_path, code, words, args, config):
+  began = time.monotonic()
+  process = start(*args, f'--workdir={tmp_path / "run"}', config=config,
+                  devices=8)
+  _, err = finish(process, code)
+  assert len(err.strip().splitlines()) == 1, err
+  assert err.startswith('swae_jax: ') and words in err
+  assert not (tmp_path / 'run').exists()
+  assert time.monotonic() - began < 60  # Quiet machines: under 10.
+
+
+def final(workdir):
+  return json.loads((workdir / 'results.json').read_text())
+
+
+def steps(workdir):
+  lines = (workdir / 'metrics.jsonl').read_text().splitlines()
+  return [json.loads(line)['step'] for line in lines]
+
+
+def kill_and_restart(system, workdir, kills, rng):
+  """SIGKILLs at random; returns the lines that said where a run went on."""
+  args = ['--config.train.steps=60', '--config.train.save_every=3',
+          f'--workdir={workdir}']
+  began = time.monotonic()
+  finish(start(*args[:-1], f'--workdir={workdir}-straight',
+               config=f'{CONFIG}:{system}'))
+  length = time.monotonic() - began
+  resumed = []
+  for _ in range(kills):
+    process = start(*args, config=f'{CONFIG}:{system}')
+    try:
+      out, _ = process.communicate(timeout=rng.uniform(.3, 1.) * length)
+    except subprocess.TimeoutExpired:
+      process.send_signal(signal.SIGKILL)
+      out, _ = process.communicate()
+      assert process.returncode == -signal.SIGKILL
+    else:
+      assert process.returncode == 0
+    resumed += [line for line in out.splitlines() if 'resuming at' in line]
+  finish(start(*args, config=f'{CONFIG}:{system}'))
+  return resumed
+
+
+def check_equal(workdir):
+  straight = pathlib.Path(f'{workdir}-straight')
+  a, b = final(straight), final(workdir)
+  assert a['state_sha256'] == b['state_sha256']
+  assert a['metrics'] == b['metrics']
+  text = 'metrics.jsonl'
+  assert (straight / text).read_text() == (workdir / text).read_text()
+  assert steps(workdir) == list(range(2, 61, 2))
+
+
+def test_killed_and_started_again_it_ends_the_same(tmp_path):
+  kill_and_restart('swae', tmp_path / 'run', 2, random.Random(0))
+  check_equal(tmp_path / 'run')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('system', base.SYSTEMS)
+def test_twenty_kills(system, tmp_path):
+  workdir = tmp_path / 'run'
+  resumed = kill_and_restart(system, workdir, 20, random.Random(system))
+  check_equal(workdir)
+  assert resumed  # Some kills came late enough to leave a checkpoint.
+
+
+def free_port():
+  with socket.socket() as s:
+    s.bind(('localhost', 0))
+    return s.getsockname()[1]
+
+
+def test_two_processes_train_as_one(tmp_path):
+  few = ['--config.train.steps=5', '--config.train.log_every=1',
+         '--config.devices=0']
+  finish(start(*few, f'--workdir={tmp_path / "one"}', devices=8))
+  port = free_port()
+  both = [start(*few, f'--workdir={tmp_path / "two"}', '--processes=2',
+                f'--coordinator=localhost:{port}', f'--process={i}', devices=4)
+          for i in range(2)]
+  (first, _), (second, _) = map(finish, both)
+  assert 'waiting for 2 processes' in first and '8 x cpu, 2 proc' in first
+  assert 'step 5/5' not in second
+  one, two = ([json.loads(line) for line in
+               (tmp_path / name / 'metrics.jsonl').read_text().splitlines()]
+              for name in ('one', 'two'))
+  assert [line['step'] for line in two] == [1, 2, 3, 4, 5]
+  for a, b in zip(one, two, strict=True):
+    assert b['loss'] == pytest.approx(a['loss'], rel=1e-5)
