@@ -15,6 +15,7 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from swae_jax import losses
 
 SLICED = ((100, 8, 50), (1000, 64, 50), (1000, 64, 1000), (10000, 64, 50))

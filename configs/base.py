@@ -1,7 +1,7 @@
 """Every option of a run, once.
 
-A data set's config starts from `get_config(data, system)` and overrides what
-is its own.  The options of a data set, network, prior, system or evaluator are
+configs/systems.py adds a system, and a data set's own file what differs there.
+The options of a data set, network, prior, system or evaluator are
 the keyword arguments of its function, with the defaults that stand there, so
 that each can be given on the command line and unknown ones are refused.
 """
@@ -9,8 +9,7 @@ import inspect
 
 import ml_collections
 
-from swae_jax import (
-    data, errors, evals, networks, objectives, optimizers, priors)
+from swae_jax import data, errors, evals, optimizers, priors
 
 
 def options(registry, name, **overrides):
@@ -32,39 +31,10 @@ def optimizer(name='adam', learning_rate=1e-3, schedule=None, **overrides):
   return config
 
 
-def swae(config):
-  """Paper 000: the gated networks and Adam of its appendix A.3."""
-  config.objective = options(objectives.OBJECTIVES, 'swae')
-  config.network = options(networks.NETWORKS, 'gated_conv')
-  config.train.batch_size = 100
-
-
-def wae_mmd(config):
-  """Paper 001, on the gated networks: all systems on the same ones."""
-  config.objective = options(objectives.OBJECTIVES, 'wae_mmd')
-  config.network = options(networks.NETWORKS, 'gated_conv')
-  config.optimizers.model = optimizer(b1=.5)
-  config.train.batch_size = 100
-
-
-def sliced(config):
-  """Paper 003: the networks and the optimizer of its appendix, a ring."""
-  config.objective = options(objectives.OBJECTIVES, 'sliced')
-  config.network = options(networks.NETWORKS, 'avgpool')
-  config.prior = options(priors.PRIORS, 'ring')
-  config.latents = 2
-  config.optimizers.model = optimizer('rmsprop')
-  config.train.batch_size = 500
-
-
-# What --config=configs/<data>.py:<system> can name.
-SYSTEMS = {'swae': swae, 'wae_mmd': wae_mmd, 'sliced': sliced}
-
-
-def get_config(dataset='digits', system='swae'):
-  """All options, for a data set and a system."""
+def get_config(dataset='digits'):
+  """All options, for a data set and no system yet."""
   config = ml_collections.ConfigDict()
-  config.name = f'{dataset}-{system}'  # Names the default workdir.
+  config.name = dataset  # Names the default workdir.
   config.seed = 0  # Start, order of the examples and all noise.
   config.devices = 0  # How many to use; 0: all there are.
   config.latents = 8  # Dimension of the code.
@@ -81,6 +51,9 @@ def get_config(dataset='digits', system='swae'):
   config.train.log_every = 100  # Steps between lines of metrics.jsonl.
   config.train.save_every = 500  # Steps between checkpoints.
   config.train.keep = 2  # Checkpoints that stay.
+  config.train.valid_every = 0  # Epochs between validations; 0: none.
+  config.train.patience = 0  # Stops after so many without a gain; 0: never.
+  config.train.select = 'last'  # Evaluate the 'last' state, or the 'best'.
 
   # By evaluator; `run` turns one off.
   config.evals = ml_collections.ConfigDict()
@@ -89,8 +62,4 @@ def get_config(dataset='digits', system='swae'):
     del config.evals[name].name
     config.evals[name].run = True
 
-  if system not in SYSTEMS:
-    raise errors.UserError(
-        f'no system {system!r}; there are {", ".join(SYSTEMS)}')
-  SYSTEMS[system](config)
   return config

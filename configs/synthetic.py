@@ -5,20 +5,20 @@ python -m swae_jax.main --config=configs/synthetic.py:gmm
 python -m swae_jax.main --config=configs/synthetic.py:swiss_roll
   Sliced SWAE into the uniform square, as in paper 003's figure 7.
 """
-from configs import base
+from configs import base, systems
 from swae_jax import errors, networks, objectives, priors
 
 
 def gmm():
   """Symmetric SWAE on five modes in ten dimensions."""
-  config = base.get_config('gmm', 'swae')
+  config = systems.get_config('gmm', 'swae')
   config.objective.update(components=500, logvar_min=-9., logvar_max=-3.2)
   return config
 
 
 def swiss_roll():
   """Sliced SWAE that unrolls a surface into a square."""
-  config = base.get_config('swiss_roll', 'sliced')
+  config = systems.get_config('swiss_roll', 'sliced')
   config.objective = base.options(
       objectives.OBJECTIVES, 'sliced', cost='squared', weight=10.)
   config.prior = base.options(priors.PRIORS, 'uniform')

@@ -1,4 +1,8 @@
-"""Optimizers and learning-rate schedules, each a function of its options."""
+"""Optimizers and learning-rate schedules, each a function of its options.
+
+A schedule counts in epochs, of `epoch` steps each, and not in parts of the
+run, so that a longer run begins as a shorter one does.
+"""
 import jax
 import jax.numpy as jnp
 import optax
@@ -28,20 +32,23 @@ def rmsprop(learning_rate, *, decay=.9, eps=1e-7):
   return optax.rmsprop(learning_rate, decay, eps)
 
 
-def constant(learning_rate):
+def constant(learning_rate, epoch):
   """The same at every step."""
+  del epoch
   return learning_rate
 
 
-def step(learning_rate, *, steps=(30,), factors=(.5,)):
-  """Times the product of the factors whose step has come."""
-  return optax.piecewise_constant_schedule(
-      learning_rate, dict(zip(steps, factors, strict=True)))
+def step(learning_rate, epoch, *, epochs=(30, 50, 100), factors=(.5, .2, .1)):
+  """Times factors[i] from epochs[i] on, of the rate at the start."""
+  scales = [1., *factors]
+  return optax.piecewise_constant_schedule(learning_rate, {
+      e * epoch: after / before for e, before, after
+      in zip(epochs, scales[:-1], scales[1:], strict=True)})
 
 
-def exponential(learning_rate, *, steps=1000, factor=.5):
-  """Times factor^(t / steps)."""
-  return optax.exponential_decay(learning_rate, steps, factor)
+def exponential(learning_rate, epoch, *, epochs=100, factor=.01):
+  """Times factor^(t / epochs), smoothly; past `epochs` it goes on to fall."""
+  return optax.exponential_decay(learning_rate, epochs * epoch, factor)
 
 
 OPTIMIZERS = {'adam': adam, 'adam_norm_grad': adam_norm_grad,

@@ -51,6 +51,8 @@ class Progress:
               f'{jax.process_count()} process(es), jax {jax.__version__}')
     self.line(f'data      {run.dataset.name} {shape}: {splits}'
               f'{", binarised at each step" if run.dataset.binarize else ""}')
+    self.line(f'          differs from the full set: '
+              f'{run.dataset.provenance["difference"]}')
     self.line(f'system    {run.config.objective.name}, network '
               f'{run.config.network.name}, prior {run.config.prior.name}, '
               f'{run.config.latents} latents')
@@ -61,6 +63,25 @@ class Progress:
     self.line(f'steps     {run.steps} of {run.config.train.batch_size} '
               f'examples; {f"resuming at step {step}" if step else "new run"}')
     self.begin(step, run.steps, run.config.train.batch_size)
+
+  def compiled(self, seconds, cost, memory):
+    """What the compiler says of the step."""
+    flops = cost.get('flops', 0.) / self.batch_size
+    self.line(f'step      {flops / 1e9:.3g} GFLOP an example, '
+              f'{memory.temp_size_in_bytes / 2**20:.0f} MiB of temporaries; '
+              f'compiled in {seconds:.1f} s')
+
+  def valid(self, step, loss, better):
+    """Shows a validation loss."""
+    self.say(f'step {step}/{self.steps} valid loss {loss:.4f}'
+             f'{", the best so far" if better else ""}')
+
+  def say(self, text):
+    """A line that does not break the bar."""
+    if self.bar is not None:
+      self.bar.write(text)
+    else:
+      self.line(text)
 
   def begin(self, step, steps, batch_size):
     """Starts the clock."""

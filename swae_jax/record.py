@@ -3,6 +3,7 @@
   config.json      every option of the run
   run.json         versions, devices, data: what a result depends on
   metrics.jsonl    one line for each logged step, once, also after a restart
+  valid.jsonl      the same for the validation losses
   results.json     the final metrics; it is there when the run has finished
   images/*.png     pictures
 """
@@ -14,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 
-def write(path, content):
+def _replace(path, content):
   """Replaces a file in one move, so that it is never half written."""
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,7 +26,7 @@ def write(path, content):
 
 def write_json(path, value):
   """A JSON file for people: indented, one newline at the end."""
-  write(path, (json.dumps(value, indent=2) + '\n').encode())
+  _replace(path, (json.dumps(value, indent=2) + '\n').encode())
 
 
 def read_json(path):
@@ -57,27 +58,31 @@ def changes(old, new):
 
 
 class Metrics:
-  """metrics.jsonl of a run that goes on from `step`; no path, no file."""
+  """A file of metrics, of a run that goes on from `step`.
 
-  def __init__(self, path, step):
-    self.path = pathlib.Path(path or os.devnull)
+  Attributes:
+    rows: what the file holds, also where `write` is False: of several
+      processes one writes, and all know.
+  """
+
+  def __init__(self, path, step, write=True):
+    path = pathlib.Path(path)
+    text = path.read_text() if path.exists() else ''
+    # A kill can leave half a line at the end, and after a restart the steps
+    # behind the checkpoint come again.
+    rows = map(json.loads, text[:text.rfind('\n') + 1].splitlines())
+    self.rows = [row for row in rows if row['step'] <= step]
     self.file = None
-    if not path:
-      return
-    # After a restart the steps behind the checkpoint come again.
-    kept = [line for line in self.lines() if json.loads(line)['step'] <= step]
-    write(self.path, ''.join(f'{line}\n' for line in kept).encode())
-    self.file = self.path.open('a')
-
-  def lines(self):
-    """The whole lines; a kill can leave half a line at the end."""
-    text = self.path.read_text() if self.path.exists() else ''
-    return text[:text.rfind('\n') + 1].splitlines()
+    if write:
+      lines = ''.join(f'{json.dumps(row)}\n' for row in self.rows)
+      _replace(path, lines.encode())
+      self.file = path.open('a')
 
   def add(self, step, values):
     """Writes the metrics of a step."""
+    self.rows.append({'step': step, **values})
     if self.file:
-      self.file.write(json.dumps({'step': step, **values}) + '\n')
+      self.file.write(json.dumps(self.rows[-1]) + '\n')
       self.file.flush()
 
   def __enter__(self):

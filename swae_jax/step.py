@@ -72,3 +72,20 @@ def make(objective, tx, everywhere, spread, *, binarize=False):
     return State(state.step + 1, state.key, variables, opt), metrics
 
   return step
+
+
+def make_valid(objective, everywhere, spread):
+  """state, images [N, ...], indices [B], i -> the loss of validation batch i.
+
+  It is the loss of training, batch statistics included, with noise of its own
+  that is the same whenever it is asked for.
+  """
+  @functools.partial(jax.jit, out_shardings=everywhere)
+  def valid(state, images, indices, i):
+    key = jax.random.fold_in(jax.random.wrap_key_data(state.key), -1 - i)
+    x = jax.lax.with_sharding_constraint(
+        data.to_float(images[indices]), spread)
+    _, (_, metrics) = objective.loss(state.variables, x, key, state.step)
+    return metrics['loss']
+
+  return valid

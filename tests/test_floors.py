@@ -14,9 +14,9 @@ FLOORS = [
     {'networks', 'optimizers'},
     {'objectives', 'data'},
     {'evals', 'mesh', 'step'},
-    {'checkpoint', 'record', 'progress'},
+    {'build', 'checkpoint', 'record', 'progress'},
     {'train'},
-    {'main'},
+    {'main', 'prepare'},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 OPEN_TO_ALL = {'errors'}

@@ -28,11 +28,14 @@ def test_metrics_are_on_disk_at_once(tmp_path):
     assert lines(tmp_path / 'metrics.jsonl') == [3]
 
 
-def test_without_a_path_nothing_is_written(tmp_path, monkeypatch):
-  monkeypatch.chdir(tmp_path)
-  with record.Metrics(None, 0) as metrics:
-    metrics.add(1, {'loss': 0.})
-  assert not list(tmp_path.iterdir())
+def test_of_several_processes_one_writes_and_all_know(tmp_path):
+  path = tmp_path / 'metrics.jsonl'
+  with record.Metrics(path, 0) as writer:
+    writer.add(1, {'loss': 3.})
+  with record.Metrics(path, 1, write=False) as reader:
+    reader.add(2, {'loss': 2.})
+  assert [row['loss'] for row in reader.rows] == [3., 2.]
+  assert lines(path) == [1]
 
 
 def test_changes_name_nested_options():

@@ -6,11 +6,15 @@ import math
 import jax
 import numpy as np
 import pytest
+
+from configs import systems
+from swae_jax import build, checkpoint, errors, objectives, record, train
+from swae_jax import mesh as mesh_lib
 import tiny
 
-from configs import base
-from swae_jax import checkpoint, errors, objectives, record, train
-from swae_jax import mesh as mesh_lib
+# What the released codes have differs in options alone.
+SYSTEMS = [pytest.param(name, marks=pytest.mark.slow if '/' in name else ())
+           for name in systems.SYSTEMS]
 
 
 def metrics_of(workdir):
@@ -18,7 +22,7 @@ def metrics_of(workdir):
   return [json.loads(line) for line in lines]
 
 
-@pytest.mark.parametrize('system', base.SYSTEMS)
+@pytest.mark.parametrize('system', SYSTEMS)
 def test_a_longer_run_goes_on_bit_for_bit(system, tmp_path):
   straight = train.run(tiny.config(system, steps=10), tmp_path / 'a')
   train.run(tiny.config(system, steps=7), tmp_path / 'b')
@@ -62,7 +66,7 @@ def losses_on(system, devices, tmp_path):
   return [line['loss'] for line in metrics_of(tmp_path / str(devices))]
 
 
-@pytest.mark.parametrize('system', base.SYSTEMS)
+@pytest.mark.parametrize('system', SYSTEMS)
 def test_devices_do_not_change_the_losses(system, tmp_path):
   one = losses_on(system, 1, tmp_path)
   assert len(set(one)) == 5
@@ -79,10 +83,12 @@ def test_another_seed_is_another_run(tmp_path):
       'state_sha256']
 
 
-@pytest.mark.parametrize('system', base.SYSTEMS)
+@pytest.mark.parametrize('system', SYSTEMS)
 def test_the_step_is_traced_once(system, tmp_path, monkeypatch):
   traces = []
-  make = objectives.OBJECTIVES[system]
+  config = tiny.config(system, steps=12)
+  name = config.objective.name
+  make = objectives.OBJECTIVES[name]
 
   @functools.wraps(make)
   def counted(*args, **options):
@@ -90,19 +96,19 @@ def test_the_step_is_traced_once(system, tmp_path, monkeypatch):
     return objective._replace(
         loss=lambda *args: traces.append(1) or objective.loss(*args))
 
-  monkeypatch.setitem(objectives.OBJECTIVES, system, counted)
-  train.run(tiny.config(system, steps=12), tmp_path)
+  monkeypatch.setitem(objectives.OBJECTIVES, name, counted)
+  train.run(config, tmp_path)
   assert len(traces) == 1
 
 
 def test_the_step_donates_its_state():
-  this = train.build(tiny.config())
+  this = build.build(tiny.config())
   everywhere = mesh_lib.everywhere(this.mesh)
-  state = mesh_lib.put(train.init(this), everywhere)
+  state = mesh_lib.put(build.init(this), everywhere)
   images = mesh_lib.put(this.dataset.train.images, everywhere)
   indices = mesh_lib.put(np.arange(32, dtype=np.int32),
                          mesh_lib.spread(this.mesh))
-  kept, _ = this.step(state, images, indices)
+  kept, _ = build.step(this)(state, images, indices)
   jax.block_until_ready(kept)
   assert all(x.is_deleted() for x in jax.tree.leaves(state.variables))
   assert images.dtype == np.uint8 and not images.is_deleted()
@@ -159,7 +165,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
   config.optimizers.model.learning_rate = 1e30
   with pytest.raises(errors.Diverged, match='loss is (nan|inf) at step'):
     train.run(config, tmp_path)
-  like = train.init(train.build(config))
+  like = build.init(build.build(config))
   with checkpoint.Checkpoints(tmp_path / 'checkpoints') as checkpoints:
     state = checkpoints.restore(like)
   last = metrics_of(tmp_path)[-1]
@@ -188,8 +194,43 @@ def test_refusals_come_before_anything_is_made(tmp_path, option, value, words):
 
 
 def test_an_image_size_that_the_network_cannot_take_is_named(tmp_path):
-  config = base.get_config('gmm', 'sliced')
+  config = systems.get_config('gmm', 'sliced')
   config.objective.cost = 'squared'
   config.train.batch_size = 8
   with pytest.raises(errors.UserError, match='1x1'):
     train.run(config, tmp_path)
+
+
+def test_validation_keeps_the_best_state_and_stops(tmp_path, monkeypatch):
+  losses = [5., 3., 4., 3., 2.]
+  monkeypatch.setattr(
+      train, 'validator', lambda *_: lambda state: losses[state.step // 40 - 1])
+  config = tiny.config(steps=400, save_every=1000, log_every=100,
+                       valid_every=1, patience=2, select='best')
+  results = train.run(config, tmp_path)
+  rows = [json.loads(line) for line in
+          (tmp_path / 'valid.jsonl').read_text().splitlines()]
+  assert rows == [{'step': 40 * (i + 1), 'loss': losses[i]} for i in range(4)]
+  assert results['stopped_early'] and results['step'] == 160
+  assert results['evaluated_step'] == 80  # Of equals the first.
+  assert train.run(config, tmp_path) == results  # It has finished.
+
+
+def test_validation_after_a_restart_knows_the_best(tmp_path, monkeypatch):
+  config = tiny.config(steps=160, save_every=40, valid_every=1, select='best')
+  straight = train.run(config, tmp_path / 'a')
+  save = checkpoint.Checkpoints.save
+
+  def dying(self, state):
+    save(self, state)
+    if self.directory.name == 'best' and state.step == 120:
+      raise Killed
+
+  with monkeypatch.context() as m:
+    m.setattr(checkpoint.Checkpoints, 'save', dying)
+    with pytest.raises(Killed):
+      train.run(config, tmp_path / 'b')
+  assert train.run(config, tmp_path / 'b')['metrics'] == straight['metrics']
+  for name in ('valid.jsonl', 'metrics.jsonl'):
+    assert ((tmp_path / 'a' / name).read_text()
+            == (tmp_path / 'b' / name).read_text())

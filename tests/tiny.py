@@ -1,19 +1,22 @@
 """Runs of seconds, of each system, on the digits."""
-from configs import base
+from configs import base, systems
 from swae_jax import networks
 
 
 def config(system='swae', **train):
   """A config with every path of the real ones, and next to no arithmetic."""
-  config = base.get_config('digits', system)
+  config = systems.get_config('digits', system)
   config.network = base.options(networks.NETWORKS, 'mlp')
   config.network.hidden = 8
   config.latents = 2
   config.devices = 1
   if 'components' in config.objective:
     config.objective.components = 20
-  config.train.update(
-      {'batch_size': 32, 'steps': 10, 'log_every': 2, 'save_every': 5, **train})
+  if 'critic' in config.optimizers:
+    config.objective.update(width=32, depth=1)
+  config.train.update({
+      'batch_size': 32, 'steps': 10, 'log_every': 2, 'save_every': 5,
+      'valid_every': 0, 'select': 'last', **train})
   for name, section in config.evals.items():
     section.run = name in ('reconstruction', 'samples')
   return config

@@ -1,7 +1,9 @@
 """What every data set provides: arrays in memory, and where they came from."""
 import hashlib
 from typing import NamedTuple
+
 import numpy as np
+
 from swae_jax import errors
 
 # One stream for each split.  Changing a number changes every published score.

@@ -1,19 +1,25 @@
 """Which examples make the batch of a step: a pure function of (seed, step)."""
 import functools
+
 import numpy as np
+
 from swae_jax import errors
+
+
+def per_epoch(batch_size, size):
+  """How many batches an epoch has; what is left of it is dropped."""
+  if not 1 <= batch_size <= size:
+    raise errors.UserError(f'batch size {batch_size} must lie in 1..{size}, '
+                           'the number of training examples')
+  return size // batch_size
 
 
 def indices(seed, step, batch_size, size):
   """Indices int32 [batch_size] of the batch of `step`.
 
-  Every epoch is a fresh permutation of range(size); what is left of it when
-  no whole batch fits is dropped.
+  Every epoch is a fresh permutation of range(size).
   """
-  if not 1 <= batch_size <= size:
-    raise errors.UserError(f'batch size {batch_size} must lie in 1..{size}, '
-                           'the number of training examples')
-  epoch, i = divmod(step, size // batch_size)
+  epoch, i = divmod(step, per_epoch(batch_size, size))
   return _order(seed, epoch, size)[i * batch_size:(i + 1) * batch_size]
 
 

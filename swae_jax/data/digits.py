@@ -1,6 +1,8 @@
 """The 1,797 8x8 digits that scikit-learn carries: always there."""
 import hashlib
+
 import numpy as np
+
 from swae_jax import errors
 from swae_jax.data import base
 

@@ -4,7 +4,9 @@ import hashlib
 import math
 import struct
 import zlib
+
 import numpy as np
+
 from swae_jax import errors
 
 UINT8 = b'\0\0\x08'  # Two zero bytes and the code of the type.

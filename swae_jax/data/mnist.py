@@ -1,8 +1,11 @@
-"""MNIST and Fashion-MNIST, from their four idx files."""
-import pathlib
+"""MNIST and Fashion-MNIST, from their four idx files or a prepared set."""
+import hashlib
+import struct
+
 import numpy as np
+
 from swae_jax import errors
-from swae_jax.data import base, idx
+from swae_jax.data import base, files, idx, tfds
 
 VALID = 10000  # The last of the training files.
 
@@ -42,17 +45,23 @@ def make_fashion(*, dir='', binarize=True):
 
 
 def _make(name, dir, binarize):
-  paths = [_find(name, dir, file) for file in FILES[name]]
-  images, labels, test_images, test_labels = (
-      idx.read(path, sha256) for path, (_, sha256)
-      in zip(paths, FILES[name].values(), strict=True))
+  prepared = tfds.find(name, dir)
+  if prepared is None or _path(name, dir, next(iter(FILES[name]))):
+    source = 'idx files'
+    paths = [_find(name, dir, file) for file in FILES[name]]
+    arrays = [idx.read(path, sha256) for path, (_, sha256)
+              in zip(paths, FILES[name].values(), strict=True)]
+  else:
+    source, paths = 'tensorflow-datasets', [prepared] * len(FILES[name])
+    arrays = _prepared(name, prepared)
+  images, labels, test_images, test_labels = arrays
   dataset = base.Dataset(
       name, _split(images[:-VALID], labels[:-VALID]),
       _split(images[-VALID:], labels[-VALID:]),
       _split(test_images, test_labels),
       binarize=False, bounded=True, classes=10,
       provenance={
-          'source': 'idx files',
+          'source': source,
           'files': {file: {'path': str(path), 'bytes': size, 'sha256': sha256}
                     for path, (file, (size, sha256))
                     in zip(paths, FILES[name].items(), strict=True)},
@@ -61,22 +70,46 @@ def _make(name, dir, binarize):
   return base.check(base.binarize(dataset) if binarize else dataset)
 
 
+def _prepared(name, folder):
+  """The arrays of the idx files: same order, same digests."""
+  arrays = []
+  for split, part in zip(('train', 'test'),
+                         tfds.splits(folder, 'train', 'test'), strict=True):
+    order = tfds.original_order(split, len(part))
+    # In the order of the files: any other takes three times as long.
+    examples = [part[i] for i in range(len(part))]
+    images = np.stack([example['image'][..., 0] for example in examples])
+    labels = np.asarray([example['label'] for example in examples], np.uint8)
+    arrays += [images[order], labels[order]]
+  for array, (_, sha256) in zip(arrays, FILES[name].values(), strict=True):
+    head = idx.UINT8 + struct.pack(f'>B{array.ndim}I', array.ndim, *array.shape)
+    found = hashlib.sha256(head + array.tobytes()).hexdigest()
+    if found != sha256:
+      raise errors.DamagedData(f'{folder}: the content has, as an idx file, '
+                               f'sha256 {found}, expected {sha256}: prepare '
+                               'the set again')
+  return arrays
+
+
 def _split(images, labels):
   return base.Split(images[..., None], labels.astype(np.int32))
 
 
-def _find(name, dir, file):
-  """The path of `file`, gzipped or plain; the set's own folder goes first."""
-  # Both sets name their files alike, so one folder can hold only one of them.
-  root = pathlib.Path(dir).expanduser()
-  folders = (root / name, root) if dir else ()
-  for folder in folders:
+def _path(name, dir, file):
+  """The path of `file`, gzipped or plain, or None."""
+  # Both sets name their files alike, so one folder can hold only one of them;
+  # the set's own goes first.
+  for folder in files.folders(name, dir):
     for path in (folder / f'{file}.gz', folder / file):
       if path.is_file():
         return path
+  return None
+
+
+def _find(name, dir, file):
   size, sha256 = FILES[name][file]
-  where = (f'is not in {folders[0]} nor in {folders[1]}' if dir
-           else 'is needed, but no folder is given')
-  raise errors.MissingData(
-      f'{name}: {file} or {file}.gz ({size} bytes unpacked, sha256 {sha256}) '
-      f'{where}: name the folder that holds it with --config.data.dir=DIR')
+  path = _path(name, dir, file)
+  if path is None:
+    raise files.missing(name, dir, f'{file} or {file}.gz ({size} bytes '
+                        f'unpacked, sha256 {sha256})')
+  return path

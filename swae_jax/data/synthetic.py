@@ -1,5 +1,6 @@
 """Points of known laws; no images: float32 [N, 1, 1, d]."""
 import numpy as np
+
 from swae_jax import errors
 from swae_jax.data import base
 

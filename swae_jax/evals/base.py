@@ -1,9 +1,12 @@
 """What evaluators see of a trained system, and what they give back."""
 from collections.abc import Callable
 import functools
+import itertools
 from typing import NamedTuple
+
 import jax
 import numpy as np
+
 from swae_jax.data import base as data_base
 
 
@@ -13,6 +16,9 @@ class View(NamedTuple):
   decode: Callable  # z [N, D] -> x [N, H, W, C] float, images in [0, 1]
   sample: Callable  # n -> z [n, D] from the prior, the same at each call
   data: data_base.Dataset
+  # x [N, H, W, C], S -> log p(x, z) - log q(z | x) at S draws of z each [S, N],
+  # the same at each call; None where a system has no such densities.
+  log_weights: Callable | None = None
 
 
 class Metric(NamedTuple):
@@ -30,7 +36,7 @@ class Picture(NamedTuple):
 
 def view(objective, variables, dataset, key, batch_size=500):
   """The view of `objective` with `variables`; `key` is that of the samples."""
-  encode, decode, sample = _compiled(objective)
+  encode, decode, sample, log_weight = _compiled(objective)
 
   def draw(n):
     # Each batch has its own key, so fewer samples are the first of more.
@@ -38,9 +44,13 @@ def view(objective, variables, dataset, key, batch_size=500):
                for i in range(max(1, -(-n // batch_size)))]
     return np.concatenate([np.asarray(z) for z in batches])[:n]
 
+  def log_weights(x, samples):
+    return _weighed(log_weight, variables, x, samples, key, batch_size)
+
   return View(
       lambda x: _batched(encode, variables, x, batch_size),
-      lambda z: _batched(decode, variables, z, batch_size), draw, dataset)
+      lambda z: _batched(decode, variables, z, batch_size), draw, dataset,
+      log_weights if log_weight else None)
 
 
 def is_image(shape):
@@ -52,13 +62,20 @@ def is_image(shape):
 # A view is made at each evaluation: without the cache each would compile anew.
 @functools.lru_cache(maxsize=4)
 def _compiled(objective):
-  """encode, decode and sample of an objective, compiled once for all views."""
+  """The functions of an objective, compiled once for all views."""
 
   def encode(variables, x):
     return objective.encode(variables, data_base.to_float(x))
 
+  def log_weight(variables, x, key, draws):
+    # What does not depend on the key, as the code's law, is computed once.
+    return jax.vmap(
+        lambda k: objective.log_weight(variables, data_base.to_float(x), k))(
+            jax.random.split(key, draws))
+
   return (jax.jit(encode), jax.jit(objective.decode),
-          jax.jit(objective.sample, static_argnums=2))
+          jax.jit(objective.sample, static_argnums=2),
+          objective.log_weight and jax.jit(log_weight, static_argnums=3))
 
 
 def _batched(fn, variables, rows, batch_size):
@@ -70,3 +87,14 @@ def _batched(fn, variables, rows, batch_size):
     padding = [(0, batch_size - len(batch))] + [(0, 0)] * (rows.ndim - 1)
     out.append(np.asarray(fn(variables, np.pad(batch, padding)))[:len(batch)])
   return np.concatenate(out)
+
+
+def _weighed(fn, variables, x, samples, key, batch_size):
+  """Log-weights [samples, N], `batch_size` draws at once."""
+  draws = min(samples, batch_size)
+  weigh = lambda batch, at: np.concatenate([
+      np.asarray(fn(variables, batch, jax.random.fold_in(at, i), draws))
+      for i in range(0, samples, draws)])[:samples]
+  keys = (jax.random.fold_in(key, i) for i in itertools.count())
+  return _batched(lambda _, batch: weigh(batch, next(keys)).T, variables, x,
+                  batch_size // draws).T

@@ -1,5 +1,6 @@
 """Nearest-neighbour accuracy of the codes."""
 import numpy as np
+
 from swae_jax import errors
 from swae_jax.data import base as data_base
 from swae_jax.evals import base

@@ -1,5 +1,6 @@
 """Pictures of a latent space of two dimensions."""
 import numpy as np
+
 from swae_jax.evals import base, pictures
 
 

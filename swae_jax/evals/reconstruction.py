@@ -1,5 +1,6 @@
 """Error of the reconstructions."""
 import numpy as np
+
 from swae_jax.data import base as data_base
 from swae_jax.evals import base
 

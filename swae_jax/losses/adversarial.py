@@ -1,5 +1,6 @@
 """The two sides of the latent game of WAE-GAN."""
 import jax
+
 from swae_jax.losses import inputs
 
 

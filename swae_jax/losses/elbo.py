@@ -1,7 +1,9 @@
 """Bounds on the log-likelihood of variational autoencoders."""
 import math
+
 import jax
 import jax.numpy as jnp
+
 from swae_jax.losses import inputs
 
 

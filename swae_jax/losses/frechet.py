@@ -1,6 +1,7 @@
 """Frechet distance of two normal laws."""
 import jax
 import jax.numpy as jnp
+
 from swae_jax.losses import inputs
 
 

@@ -1,6 +1,8 @@
 """Transport between the joint laws of data and codes."""
 from typing import NamedTuple
+
 import jax
+
 from swae_jax.losses import distances
 
 

@@ -1,7 +1,9 @@
 """Log-likelihoods and log-densities, one value per example."""
 import math
+
 import jax
 import jax.numpy as jnp
+
 from swae_jax.losses import inputs
 
 
@@ -65,7 +67,7 @@ def normal_mixture(z, means, logvars, logits=None):
 
   The prior of Tomczak and Welling, "VAE with a VampPrior", 2018, eq. 9.
   The squares are summed term by term, not by a matrix product, which would
-  cancel for small variances; XLA fuses the sum and stores no [B, K, D].
+  cancel for small variances; the gradient may store arrays [B, K, D].
 
   Args:
     z: [B, D].

@@ -6,6 +6,7 @@ one code or the pair (z1, z2) with p(z) = p(z1 | z2) p(z2).
 """
 import jax
 import jax.numpy as jnp
+
 from swae_jax.losses import inputs
 
 

@@ -1,5 +1,6 @@
 """Maximum mean discrepancy, the penalty of WAE-MMD."""
 import jax.numpy as jnp
+
 from swae_jax.losses import collectives, distances, inputs
 
 SCALES = (.1, .2, .5, 1., 2., 5., 10.)

@@ -2,6 +2,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from swae_jax.losses import collectives, distances, inputs, sorting
 
 
@@ -44,7 +45,8 @@ def max_sliced_wasserstein(x, y, theta, *, p=2, steps=0, step_size=.1,
   2019, eq. 9.  The maximum is over `theta`, each first moved by `steps` steps
   of ascent on the sphere; a step that does not increase the cost is refused and
   halves the direction's next one, so the result never falls with more steps.
-  The gradient is that at the maximiser (Danskin); moved directions carry none.
+  The gradient holds the maximiser fixed, which is exact where the cost is
+  smooth there (Danskin's theorem); moved directions have none.
 
   Args:
     x: [N, D] codes.

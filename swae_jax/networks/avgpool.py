@@ -9,7 +9,9 @@ back exactly.
 """
 from collections.abc import Sequence
 import functools
+
 from flax import linen as nn
+
 from swae_jax import errors
 from swae_jax.networks import base, layers
 
@@ -56,8 +58,8 @@ class Decoder(nn.Module):
     x = nn.relu(dense(height * width * 4 * self.depth)(x))
     x = x.reshape(-1, height, width, 4 * self.depth)
     for scale, padding in ((4, 'SAME'), (4, cut), (2, 'SAME')):
-      x = x.repeat(2, axis=1).repeat(2, axis=2)
-      x = activation(conv(self.depth * scale, padding=padding)(x))
+      x = activation(
+          conv(self.depth * scale, padding=padding, upsampling=2)(x))
       x = activation(conv(self.depth * scale)(x))
     return tuple(conv(c)(x) for c in self.channels)
 

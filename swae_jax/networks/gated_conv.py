@@ -4,13 +4,20 @@ Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, appendix A.3, with the
 initialisation and the width 300 of the VampPrior's network, on which it builds.
 Nothing but the number of channels and the flattened sizes depends on the
 images, which may have any size.
+
+The modules for two levels of codes are those of Tomczak and Welling, "VAE with
+a VampPrior", 2018, convHVAE (L = 2), as their released code has them.
 """
 from collections.abc import Sequence
 import functools
+
 from flax import linen as nn
-from swae_jax.networks import base, layers
+import jax.numpy as jnp
+
+from swae_jax.networks import base, layers, mlp
 
 STACK = ((32, 7, 1), (32, 3, 2), (64, 5, 1), (64, 3, 2), (6, 3, 1))
+JOINT_STACK = ((32, 3, 1), (32, 3, 2), (64, 3, 1), (64, 3, 2), (6, 3, 1))
 
 
 class Encoder(nn.Module):
@@ -27,6 +34,26 @@ class Encoder(nn.Module):
     return tuple(layers.linear(x, width) for width in self.widths)
 
 
+class JointEncoder(nn.Module):
+  """Five gated convolutions of x beside a gated layer of z, then one of both.
+
+  A linear layer follows for each output.
+  """
+  widths: Sequence[int]
+  hidden: int
+
+  @nn.compact
+  def __call__(self, x, z, train=False):
+    """x [B, H, W, C], z [B, D] -> tuple of [B, width]."""
+    del train
+    for features, size, stride in JOINT_STACK:
+      x = layers.GatedConv(features, size, stride)(x)
+    x = layers.flatten(x)
+    z = layers.GatedDense(x.shape[-1])(z)
+    x = layers.GatedDense(self.hidden)(jnp.concatenate([x, z], axis=1))
+    return tuple(layers.linear(x, width) for width in self.widths)
+
+
 class Decoder(nn.Module):
   """Two gated dense layers, then convolutions at the full resolution."""
   channels: Sequence[int]
@@ -34,11 +61,12 @@ class Decoder(nn.Module):
   hidden: int
 
   @nn.compact
-  def __call__(self, z, train=False):
-    """z [B, D] -> tuple of [B, H, W, c]."""
+  def __call__(self, *codes, train=False):
+    """Codes [B, D], of one level or more -> tuple of [B, H, W, c]."""
     del train
     height, width, depth = self.shape
-    x = layers.GatedDense(self.hidden)(z)
+    x = jnp.concatenate(
+        [layers.GatedDense(self.hidden)(z) for z in codes], axis=1)
     x = layers.GatedDense(height * width * depth)(x)
     x = x.reshape(-1, height, width, depth)
     for _ in range(4):
@@ -49,7 +77,12 @@ class Decoder(nn.Module):
 
 
 def make(shape, *, hidden=300):
-  """Network for images of `shape`; `hidden` is the decoder's first width."""
+  """Network for images of `shape`; `hidden` is the width of dense layers."""
+  decoder = lambda *channels: Decoder(channels, tuple(shape), hidden)
   return base.Network(
-      encoder=lambda *widths: Encoder(widths),
-      decoder=lambda *channels: Decoder(channels, tuple(shape), hidden))
+      encoder=lambda *widths: Encoder(widths), decoder=decoder,
+      hierarchy=base.Hierarchy(
+          encoder=lambda *widths: JointEncoder(widths, hidden),
+          conditional=lambda *widths: mlp.MLP(
+              tuple((w,) for w in widths), hidden),
+          decoder=decoder))

@@ -2,6 +2,8 @@
 from flax import linen as nn
 import jax
 
+from swae_jax.networks import convolution
+
 # Not `he_normal`, which is truncated.
 HE_NORMAL = nn.initializers.variance_scaling(2., 'fan_in', 'normal')
 # U(-b, b), b = 1 / sqrt(fan_in).
@@ -16,14 +18,44 @@ def fan_in_uniform_bias(fan_in):
   return init
 
 
-def conv(features, size, *, stride=1, padding='SAME', **options):
+def conv(features, size, *, stride=1, padding='SAME', upsampling=1, **options):
   """Every convolution of the package.  [B, H, W, C] -> [B, H', W', features].
+
+  With `upsampling`, of the map in which each pixel is repeated so often along
+  either axis.
 
   `padding` is 'SAME', 'VALID', pixels on each side, or ((top, bottom),
   (left, right)).  'SAME' with stride 2 pads an even size on one side only, as
   TensorFlow does and PyTorch does not.
   """
-  return nn.Conv(features, (size, size), stride, padding, **options)
+  return nn.Conv(
+      features, (size, size), stride, padding,
+      conv_general_dilated=convolution.for_flax(upsampling), **options)
+
+
+class ConvTranspose(nn.Module):
+  """The transpose of a 'SAME' convolution, with the parameters Flax gives it.
+
+  The kernel is not turned, as in `flax.linen.ConvTranspose`.
+  """
+  features: int
+  size: int
+  stride: int = 1
+  use_bias: bool = True
+  kernel_init: nn.initializers.Initializer = FAN_IN_UNIFORM
+
+  @nn.compact
+  def __call__(self, x):
+    """x [B, H, W, C] -> [B, stride H, stride W, features]."""
+    shape = (self.size, self.size, x.shape[-1], self.features)
+    kernel = self.param('kernel', self.kernel_init, shape)
+    padding = (convolution.same_transposed(self.size, self.stride),) * 2
+    x, kernel = nn.dtypes.promote_dtype(x, kernel)
+    y = convolution.conv_transpose(x, kernel, (self.stride,) * 2, padding)
+    if not self.use_bias:
+      return y
+    bias = self.param('bias', nn.initializers.zeros, (self.features,))
+    return y + bias.astype(y.dtype)[None, None, None]
 
 
 def linear(x, features, name=None):

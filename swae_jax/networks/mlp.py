@@ -1,29 +1,53 @@
-"""Gated perceptrons, for vectors held as images of shape [1, 1, d]."""
+"""Perceptrons, for vectors held as images of shape [1, 1, d] and for images."""
 from collections.abc import Sequence
+import functools
 import math
+
 from flax import linen as nn
+import jax.numpy as jnp
+
+from swae_jax import errors
 from swae_jax.networks import base, layers
 
 
 class MLP(nn.Module):
-  """Two gated layers, then a linear layer for each output."""
+  """Hidden layers, then a linear layer for each output.
+
+  Each input has a first layer of its own; their outputs are concatenated.
+  """
   shapes: Sequence[Sequence[int]]
   hidden: int
+  depth: int = 2
+  gated: bool = True
 
   @nn.compact
-  def __call__(self, x, train=False):
-    """x [B, ...] -> tuple of [B, *shape]."""
+  def __call__(self, *inputs, train=False):
+    """Arrays [B, ...] -> tuple of [B, *shape]."""
     del train  # It does the same in training.
-    x = layers.flatten(x)
-    for _ in range(2):
-      x = layers.GatedDense(self.hidden)(x)
+    x = jnp.concatenate(
+        [self.layer(layers.flatten(x)) for x in inputs], axis=1)
+    for _ in range(self.depth - 1):
+      x = self.layer(x)
     return tuple(layers.linear(x, math.prod(shape)).reshape(-1, *shape)
                  for shape in self.shapes)
 
+  def layer(self, x):
+    """x [B, n] -> [B, hidden]."""
+    if self.gated:
+      return layers.GatedDense(self.hidden)(x)
+    return nn.relu(layers.linear(x, self.hidden))
 
-def make(shape, *, hidden=300):
-  """Network for images of `shape`; `hidden` is the width of every layer."""
+
+def make(shape, *, hidden=300, depth=2, gated=True):
+  """Network for images of `shape`.
+
+  `hidden` is the width of each layer, `depth` how many there are before the
+  outputs; they are gated, or end in a ReLU.
+  """
+  if depth < 1:
+    raise errors.UserError(f'network mlp: depth={depth}: it must be at least 1')
+  mlp = functools.partial(MLP, hidden=hidden, depth=depth, gated=gated)
+  encoder = lambda *widths: mlp(tuple((w,) for w in widths))
+  decoder = lambda *channels: mlp(tuple((*shape[:2], c) for c in channels))
   return base.Network(
-      encoder=lambda *widths: MLP(tuple((w,) for w in widths), hidden),
-      decoder=lambda *channels: MLP(
-          tuple((*shape[:2], c) for c in channels), hidden))
+      encoder, decoder, base.Hierarchy(encoder, encoder, decoder))

@@ -1,9 +1,18 @@
 """What every system provides; the floors above see nothing else."""
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
 from flax import linen as nn
 import jax
+
 from swae_jax import errors
+
+
+class Data(NamedTuple):
+  """What a system must know of the data and of how they come."""
+  shape: tuple  # [H, W, C] of an example.
+  bounded: bool  # Values in [0, 1]: the decoder ends in a sigmoid.
+  epoch: int  # Steps in an epoch, for what changes in the course of a run.
 
 
 class Variables(NamedTuple):
@@ -20,6 +29,10 @@ class Objective(NamedTuple):
   decode: Callable  # variables, z [B, D] -> x [B, H, W, C]
   sample: Callable  # variables, key, n -> z ~ the prior [n, D]
   examples: int = 1  # How many training images `init` starts from.
+  # variables, x, key -> what validation compares; None: the loss.
+  valid: Callable | None = None
+  # variables, x, key -> log p(x, z) - log q(z | x) at one z ~ q(z | x) [B].
+  log_weight: Callable | None = None
 
 
 def collections(variables):

@@ -1,6 +1,8 @@
 """Sliced Wasserstein autoencoder."""
 from flax import linen as nn
 import jax
+import jax.numpy as jnp
+
 from swae_jax import errors, losses, priors
 from swae_jax.objectives import autoencoder, base
 
@@ -20,35 +22,38 @@ def squared(m, x, z):
 COSTS = {'bce_l1': bce_l1, 'squared': squared}
 
 
-def make(network, prior, shape, latents, bounded=True, *, weight=10.,
-         projections=50, p=2, cost='bce_l1'):
+def make(network, prior, data, latents, *, weight=10.,
+         growth=1., growth_from=10, projections=50, p=2, cost='bce_l1'):
   """Kolouri et al., "Sliced-Wasserstein autoencoder", 2018, eq. 16.
 
   Args:
     network: base.Network.
     prior: sampler of the codes' target.
-    shape: of an image.
+    data: base.Data.
     latents: dimension D of a code.
-    bounded: whether the data lie in [0, 1].
     weight: lambda, of the penalty.
+    growth: factor of the weight at each epoch after `growth_from`, without
+      end; the paper has none (1), its released code 1.1.
+    growth_from: the last epoch, counted from 0, of the first weight.
     projections: L, how many directions each step draws.
     p: order of the distance of codes; the penalty is its p-th power.
     cost: a name in COSTS; 'bce_l1' is the paper's, for data in [0, 1].
   """
-  if cost == 'bce_l1' and not bounded:
+  if cost == 'bce_l1' and not data.bounded:
     raise errors.UserError(
         "cost='bce_l1' needs data in [0, 1]; for these set cost='squared'")
   cost = base.choice(COSTS, 'cost', cost)
 
-  def terms(m, x, key):
+  def terms(m, x, key, step):
     theta_key, prior_key = jax.random.split(key)
     z = m.encode(x, train=True)
     reconstruction = cost(m, x, z).mean()
     penalty = losses.sliced_wasserstein(
         z, prior(prior_key, x.shape[0], latents),
         priors.directions(theta_key, projections, latents), p=p)
-    loss = reconstruction + weight * penalty
+    grown = jnp.maximum(step // data.epoch - growth_from, 0)
+    loss = reconstruction + weight * growth**grown * penalty
     return loss, {'reconstruction': reconstruction,
                   'sliced_wasserstein': penalty}
 
-  return autoencoder.make(network, prior, shape, latents, bounded, terms)
+  return autoencoder.make(network, prior, data, latents, terms)

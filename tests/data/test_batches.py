@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from swae_jax import errors
 from swae_jax.data import batches
 

@@ -3,9 +3,11 @@ import inspect
 import pathlib
 import subprocess
 import sys
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from swae_jax import data, errors
 from swae_jax.data import base
 

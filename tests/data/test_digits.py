@@ -1,6 +1,8 @@
 import json
+
 import numpy as np
 import pytest
+
 from swae_jax import data, errors
 from swae_jax.data import base, digits
 

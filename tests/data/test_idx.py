@@ -1,8 +1,10 @@
 import gzip
 import hashlib
 import struct
+
 import numpy as np
 import pytest
+
 from swae_jax import errors
 from swae_jax.data import idx
 

@@ -3,8 +3,10 @@ import hashlib
 import json
 import os
 import struct
+
 import numpy as np
 import pytest
+
 from swae_jax import data, errors
 from swae_jax.data import base, mnist
 

@@ -1,6 +1,8 @@
 import types
+
 import numpy as np
 import pytest
+
 from swae_jax import errors
 from swae_jax.data import base as data_base
 from swae_jax.evals import base, pictures

@@ -1,9 +1,11 @@
 import inspect
+
 import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec
 import numpy as np
 import pytest
+
 from swae_jax import evals
 from swae_jax.data import base as data_base
 from swae_jax.evals import base

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import numpy as np
 import pytest
+
 from swae_jax import losses
 from swae_jax.losses import collectives
 
@@ -26,7 +27,7 @@ LOSSES = {
     'max_sliced_ascent': functools.partial(MAX, steps=3),
     'mmd': functools.partial(losses.mmd, kernel=losses.imq(6.)),
     'mmd_v': functools.partial(
-        losses.mmd, kernel=losses.multiscale(losses.rbf, 2.), unbiased=False),
+        losses.mmd, kernel=losses.rbf(2.), unbiased=False),
 }
 
 

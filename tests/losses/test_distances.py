@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from swae_jax import losses
 
 RNG = np.random.default_rng(0)
@@ -17,8 +18,8 @@ def test_power_error(p, check_gradient):
   expected = [(np.abs(x - y)**p).sum() for x, y in zip(X, Y, strict=True)]
   np.testing.assert_allclose(jax.jit(fn)(X, Y), expected, rtol=1e-5)
   check_gradient(fn, X, Y)
-  grad = jax.jit(jax.grad(lambda x: fn(x, x + 0.).sum()))(X)
-  np.testing.assert_array_equal(grad, 0.)  # Finite where x = y.
+  grad = jax.jit(jax.grad(lambda x: fn(x, X).sum()))(X)
+  np.testing.assert_array_equal(grad, 0.)  # Where x = y.
 
 
 def test_squared_error():
@@ -52,7 +53,7 @@ def test_squared_distances_keep_nan():
 
 
 @pytest.mark.parametrize('similarity', ['l2', 'cosine'])
-@pytest.mark.parametrize('block', [None, 1, 3, 4, 7, 11, 50])
+@pytest.mark.parametrize('block', [None, 1, 4, 50])
 def test_nearest(similarity, block):
   x, u = RNG.normal(size=(6, 2, 2)), RNG.normal(size=(11, 2, 2))
   if similarity == 'l2':
@@ -67,7 +68,7 @@ def test_nearest(similarity, block):
   np.testing.assert_array_equal(out, np.argmin(cost, 1))
 
 
-@pytest.mark.parametrize('block', [None, 1, 2, 3, 4, 6])
+@pytest.mark.parametrize('block', [None, 1, 3, 6])
 def test_the_first_of_equals_is_nearest(block):
   u = np.array([[3.], [1.], [1.], [5.], [1.], [5.], [3.]])
   out = jax.jit(functools.partial(losses.nearest, block=block))(
@@ -95,7 +96,8 @@ def test_nearest_has_no_gradient_and_spreads_over_devices():
       jnp.arange(5.), losses.nearest(x, u, block=2)).sum()
   for grad in jax.jit(jax.grad(loss, (0, 1)))(x, u):
     np.testing.assert_array_equal(grad, 0.)
-  mesh = jax.make_mesh((8,), ('d',))
+  mesh = jax.make_mesh(
+      (8,), ('d',), axis_types=(jax.sharding.AxisType.Auto,))
   spread = jax.shard_map(
       lambda x, u: losses.nearest(x, u, block=2), mesh=mesh,
       in_specs=(jax.P('d'), jax.P()), out_specs=jax.P('d'))

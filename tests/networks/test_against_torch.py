@@ -2,6 +2,7 @@
 import jax
 import numpy as np
 import pytest
+
 from swae_jax.networks import NETWORKS
 
 torch = pytest.importorskip('torch')

@@ -3,6 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from swae_jax import errors, networks
 from swae_jax.networks import NETWORKS
 
@@ -69,14 +70,18 @@ def test_counts(shape, out):
 @pytest.mark.parametrize('name', NETWORKS)
 def test_an_example_does_not_see_the_others(name):
   module = NETWORKS[name]((8, 8, 1)).encoder(D)
-  x = 30 * jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
-  variables = jax.jit(lambda x: module.init(jax.random.key(1), x))(x)
+  x = jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
+  rng = np.random.default_rng(0)  # Compiles faster than the initial values.
+  shapes = jax.eval_shape(module.init, jax.random.key(1), x)
+  variables = jax.tree.map(
+      lambda p: (rng.normal(size=p.shape) * (2 / p.size * p.shape[-1])**.5
+                 ).astype('float32'), shapes)
   apply = jax.jit(module.apply)
   whole, = apply(variables, x)
   parts = [apply(variables, part)[0] for part in (x[:1], x[1:])]
-  np.testing.assert_allclose(whole, jnp.concatenate(parts), rtol=1e-5,
-                             atol=1e-5)
-  assert jnp.std(whole, axis=0).min() > 1e-3
+  np.testing.assert_allclose(whole, jnp.concatenate(parts), rtol=1e-4,
+                             atol=1e-4)
+  assert jnp.std(whole, axis=0).min() > 1e-2
 
 
 @pytest.mark.parametrize('side', range(4, 68, 4))

@@ -1,20 +1,23 @@
 import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from swae_jax import errors, priors
 from swae_jax.networks import NETWORKS
-from swae_jax.objectives import OBJECTIVES
+from swae_jax.objectives import OBJECTIVES, base
 
 N, SHAPE = 6, (2, 3, 1)
 RNG = np.random.default_rng(0)
 X = RNG.uniform(size=(N, *SHAPE)).astype('float32')
 
 
-def build(latents=1, prior=priors.uniform, **options):
+def build(latents=1, prior=priors.uniform, bounded=True, **options):
   return OBJECTIVES['sliced'](
-      NETWORKS['mlp'](SHAPE, hidden=8), prior, SHAPE, latents, **options)
+      NETWORKS['mlp'](SHAPE, hidden=8), prior, base.Data(SHAPE, bounded, 10),
+      latents, **options)
 
 
 @functools.cache
@@ -71,6 +74,29 @@ def test_more_projections_vary_less():
     loss = lambda key: o.loss(variables, X, key, 0)[0]
     return jnp.std(jax.jit(jax.vmap(loss))(keys))
   assert spread(50) < .4 * spread(2)  # A fifth is expected.
+
+
+@pytest.mark.parametrize('epoch, factor', [
+    (0, 1), (9, 1), (10, 1), (11, 1.1), (12, 1.21), (30, 1.1**20)])
+def test_growth_of_the_weight(epoch, factor):
+  """There are 10 steps to an epoch here; the first and the last of it."""
+  o = build(weight=3., growth=1.1, growth_from=10)
+  loss = jax.jit(o.loss)
+  for step in (10 * epoch, 10 * epoch + 9):
+    value, (_, m) = loss(initial(1), X, jax.random.key(1), jnp.int32(step))
+    np.testing.assert_allclose(
+        value, m['reconstruction'] + 3 * factor * m['sliced_wasserstein'],
+        rtol=1e-5)
+
+
+@pytest.mark.parametrize('latents, prior', [
+    (2, 'ring'), (2, 'uniform'), (2, 'disc'), (2, 'bowl'), (2, 'normal'),
+    (128, 'uniform')])
+def test_priors_of_the_paper(latents, prior):
+  o = build(latents, prior=priors.PRIORS[prior])
+  loss, _ = jax.jit(o.loss)(initial(latents), X, jax.random.key(1), 0)
+  z = o.sample(initial(latents), jax.random.key(0), 5)
+  assert np.isfinite(loss) and z.shape == (5, latents)
 
 
 def test_refusals():

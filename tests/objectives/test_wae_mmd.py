@@ -1,11 +1,13 @@
 import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from swae_jax import errors
 from swae_jax.networks import NETWORKS
-from swae_jax.objectives import OBJECTIVES
+from swae_jax.objectives import OBJECTIVES, base
 
 N, D, SHAPE = 6, 3, (2, 3, 1)
 RNG = np.random.default_rng(0)
@@ -16,7 +18,7 @@ Z = RNG.normal(size=(N, D)).astype('float32')
 def build(**options):
   return OBJECTIVES['wae_mmd'](
       NETWORKS['mlp'](SHAPE, hidden=8), lambda key, n, d: jnp.asarray(Z),
-      SHAPE, D, **options)
+      base.Data(SHAPE, True, 10), D, **options)
 
 
 @functools.cache

@@ -1,0 +1,85 @@
+"""From a config to the parts of a run, checked before anything is compiled."""
+import functools
+import inspect
+from typing import Any, NamedTuple
+
+import jax
+
+from swae_jax import data, errors, networks, objectives, optimizers, priors
+from swae_jax import mesh as mesh_lib
+from swae_jax import step as step_lib
+from swae_jax.data import base as data_base
+from swae_jax.data import batches
+from swae_jax.objectives import base
+
+
+class Run(NamedTuple):
+  """What a config asks for, made."""
+  config: Any
+  dataset: data_base.Dataset
+  objective: base.Objective
+  mesh: jax.sharding.Mesh
+  tx: Any  # Optimizer of the parameters of all players.
+  epoch: int  # Steps in an epoch.
+  steps: int  # Steps in the run.
+
+
+def part(registry, options, where, *args):
+  """registry[options.name] of args and, by keyword, of the other options."""
+  options = dict(options)
+  name = options.pop('name')
+  if name not in registry:
+    raise errors.UserError(f'{where}.name: there is no {name!r}; there are '
+                           f'{", ".join(sorted(registry))}')
+  unknown = options.keys() - inspect.signature(registry[name]).parameters
+  if unknown:
+    raise errors.UserError(
+        f'{where}: {name} has no option {min(unknown)!r}; choose by the config,'
+        ' as in --config=configs/mnist.py:wae_mmd, not by the name alone')
+  return functools.partial(registry[name], *args, **options)
+
+
+def optimizer(options, where, epoch):
+  """An optimizer whose learning rate follows a schedule."""
+  options = dict(options)
+  rate = part(optimizers.SCHEDULES, options.pop('schedule'),
+              f'{where}.schedule', options.pop('learning_rate'), epoch)()
+  return part(optimizers.OPTIMIZERS, options, where, rate)()
+
+
+def build(config):
+  """Makes and checks all that a run needs; compiles nothing."""
+  mesh = mesh_lib.make(config.devices)
+  mesh_lib.check_batch(mesh, config.train.batch_size)
+  dataset = part(data.DATASETS, config.data, 'config.data')()
+  shape, size = dataset.train.images.shape[1:], len(dataset.train.images)
+  epoch = batches.per_epoch(config.train.batch_size, size)
+  network = part(networks.NETWORKS, config.network, 'config.network', shape)()
+  prior = part(priors.PRIORS, config.prior, 'config.prior')
+  objective = part(
+      objectives.OBJECTIVES, config.objective, 'config.objective', network,
+      prior, base.Data(shape, dataset.bounded, epoch), config.latents)()
+  if objective.examples > size:
+    raise errors.UserError(
+        f'config.objective.components: {objective.examples} pseudo-inputs '
+        f'start from as many training images, and {dataset.name} has {size}; '
+        'use fewer')
+  tx = step_lib.optimizer({
+      player: optimizer(options, f'config.optimizers.{player}', epoch)
+      for player, options in config.optimizers.items()})
+  steps = config.train.steps or config.train.epochs * epoch
+  return Run(config, dataset, objective, mesh, tx, epoch, steps)
+
+
+def step(run):
+  """The training step: state, images, indices -> state, metrics."""
+  return step_lib.make(
+      run.objective, run.tx, mesh_lib.everywhere(run.mesh),
+      mesh_lib.spread(run.mesh), binarize=run.dataset.binarize)
+
+
+def init(run):
+  """The state before the first step, on the host."""
+  x = data_base.to_float(run.dataset.train.images[:run.objective.examples])
+  start = functools.partial(step_lib.init, run.objective, run.tx)
+  return jax.device_get(jax.jit(start)(run.config.seed, x))

@@ -1,0 +1,174 @@
+"""CelebA, aligned: 202,599 faces, without labels."""
+import csv
+import hashlib
+
+import numpy as np
+from PIL import Image
+
+from swae_jax import errors
+from swae_jax.data import base, cache, decode, files, tfds
+
+SIZES = (162770, 19867, 19962)  # Of train, valid, test: official.
+WIDTH, HEIGHT = 178, 218  # Official, too.
+CROP = 140
+PICTURES = ('img_align_celeba.zip', 'img_align_celeba',
+            'celeba_10k_89x109.zip')
+# Which split a picture is of (0, 1, 2), and who is on it.
+PARTITION = ('list_eval_partition.txt', 'list_eval_partition.csv',
+             'celeba_10k_list.csv')
+IDENTITY = ('identity_CelebA.txt', 'celeba_10k_list.csv')
+NEEDED = (
+    'img_align_celeba.zip (1443490838 bytes, sha256 46fb89443c578308acf364d7d37'
+    '9fe1b9efb793042c0af734b6112e4fd3a8c74), or its pictures in a folder '
+    'img_align_celeba,')
+NEEDED_PARTITION = (
+    'list_eval_partition.txt (sha256 fc955bcb3ef8fbdf7d5640d9a8693a8431b5f2ee29'
+    '1a5c1449a1549e7e073fe7)')
+NEEDED_IDENTITY = (
+    'identity_CelebA.txt (md5 32bd1bd63d3c78cd57e08160ec5ed1e2), to split '
+    'pictures of one partition by persons,')
+
+
+def _close(width, height):
+  """The box of paper 001: 140x140 in the middle of 178x218, to scale."""
+  side = round(CROP * width / WIDTH)
+  left, top = (width - side) // 2, (height - side) // 2
+  return left, top, left + side, top + side
+
+
+# Each as in the released code of its paper: 000 squeezes the whole picture.
+CROPS = {
+    'none': (Image.Resampling.BILINEAR, decode.whole),
+    'close140': (Image.Resampling.LANCZOS, _close),
+}
+
+
+def make(*, dir='', size=64, crop='none', cache_dir=''):
+  """CelebA [N, size, size, 3], from `dir` or `dir`/celeba; official splits.
+
+  `crop` is 'none', the whole picture squeezed to a square (paper 000), or
+  'close140', the 140x140 pixels in its middle (paper 001).  Decoded pictures
+  are kept in `cache_dir`; if that is empty, beside the files.
+  """
+  if crop not in CROPS or size < 1:
+    raise errors.UserError(f'celeba: crop must be one of {", ".join(CROPS)} '
+                           f'and size positive, found {crop!r} and {size}')
+  how = decode.How(size, 3, *CROPS[crop])
+  options = {'crop': crop, 'size': size, 'version': 1}
+  path = files.find('celeba', dir, *PICTURES)
+  if path is not None:
+    return _listed(path, dir, how, options, cache_dir)
+  prepared = tfds.find('celeb_a', dir)
+  if prepared is not None:
+    return _prepared(prepared, how, options, cache_dir)
+  raise files.missing('celeba', dir, NEEDED)
+
+
+def _listed(path, dir, how, options, cache_dir):
+  """Of the pictures at `path`, those that the lists know."""
+  found = decode.pictures(path)
+  member = {name.rpartition('/')[2]: name for name in found.names}
+  listed = files.find('celeba', dir, *PARTITION)
+  if listed is None:
+    raise files.missing('celeba', dir, NEEDED_PARTITION)
+  partition = {name: part for name, part in _column(listed, 'partition').items()
+               if name in member}
+  if not partition:
+    raise errors.DamagedData(f'{path} has none of the pictures that {listed} '
+                             'names: fetch both again')
+  difference = _difference(found, member, partition)
+  if len(set(partition.values())) < 3:
+    partition = _by_person(partition, dir)
+    difference += '; of one partition only, so split by person, 8:1:1'
+  names = sorted(partition, key=lambda name: (partition[name], name))
+  parts = [partition[name] for name in names]
+  images, cached = cache.images(
+      cache_dir or path.parent, 'celeba',
+      {**options, 'pictures': found.digest, 'names': names},
+      lambda: decode.images(found, [member[name] for name in names], how))
+  return _dataset(images, np.bincount(parts, minlength=3), difference, {
+      path.name: {'path': str(path), 'sha256_of_listing': found.digest},
+      listed.name: {'path': str(listed), 'sha256': files.digest(listed)},
+      'cache': {'path': str(cached)}}, options)
+
+
+def _difference(found, member, partition):
+  """In what the pictures are not the official set."""
+  first = member[min(partition)]
+  width, height = decode.opened(found, first, lambda image: image.size)
+  if (width, height) != (WIDTH, HEIGHT):
+    shape = f', {width}x{height} instead of {WIDTH}x{HEIGHT}'
+  else:
+    shape = ''
+  if len(partition) == sum(SIZES) and not shape:
+    return 'none: the full set'
+  return f'{len(partition):,} of {sum(SIZES):,} pictures{shape}'
+
+
+def _by_person(partition, dir):
+  """A partition 8:1:1 in which no person is in two splits."""
+  listed = files.find('celeba', dir, *IDENTITY)
+  if listed is None:
+    raise files.missing('celeba', dir, NEEDED_IDENTITY)
+  persons, out = _column(listed, 'identity'), {}
+  for name in partition:
+    if name not in persons:
+      raise errors.DamagedData(f'{listed}: {name} is not there: fetch the file '
+                               'again')
+    digest = hashlib.sha256(str(persons[name]).encode()).digest()
+    # By a hash, so that a picture has its split whatever others are there.
+    out[name] = max(0, int.from_bytes(digest[:8]) % 10 - 7)
+  return out
+
+
+def _column(path, column):
+  """Picture -> number, from an official list or a csv file with a head."""
+  try:
+    with open(path, encoding='utf-8', newline='') as file:
+      if path.suffix == '.txt':
+        rows = [line.split() for line in file if line.strip()]
+      else:
+        rows = [(row.get('filename') or row['image_id'], row[column])
+                for row in csv.DictReader(file)]
+    out = {name: int(number) for name, number in rows}
+    if column == 'partition' and not set(out.values()) <= {0, 1, 2}:
+      raise ValueError('a partition is not 0, 1 or 2')
+    return out
+  except (OSError, KeyError, TypeError, ValueError) as e:
+    raise errors.DamagedData(f'{path}: no list of pictures and their {column} '
+                             f'({e}): fetch the file again') from e
+
+
+def _prepared(folder, how, options, cache_dir):
+  """The set as tensorflow-datasets has prepared it."""
+  splits = tfds.splits(folder, 'train', 'validation', 'test')
+  sizes = [len(split) for split in splits]
+  rows = [(split, i) for split, size in zip(splits, sizes, strict=True)
+          for i in range(size)]
+
+  def get(i):
+    split, row = rows[i]
+    return decode.shrunk(Image.fromarray(split[row]['image']), how)
+
+  info = folder / 'dataset_info.json'
+  images, cached = cache.images(
+      cache_dir or folder.parent, 'celeba',
+      {**options, 'tfds': files.digest(info), 'sizes': sizes},
+      lambda: decode.fill(len(rows), how, get))
+  known = ('none: the full set' if tuple(sizes) == SIZES
+           else f'{sum(sizes):,} of {sum(SIZES):,} pictures')
+  return _dataset(
+      images, sizes, f'{known}, in the order of tensorflow-datasets',
+      {info.name: {'path': str(info), 'sha256': files.digest(info)},
+       'cache': {'path': str(cached)}}, options)
+
+
+def _dataset(images, sizes, difference, origin, options):
+  """The splits are slices: the full set is not in memory twice."""
+  parts = np.split(images, np.cumsum(sizes)[:-1])
+  return base.check(base.Dataset(
+      'celeba', *(base.Split(part, np.zeros(len(part), np.int32))
+                  for part in parts),
+      binarize=False, bounded=True, classes=1,
+      provenance={'source': next(iter(origin)), 'files': origin, **options,
+                  'difference': difference}))

@@ -1,0 +1,173 @@
+"""CIFAR-10, and the three of its classes that paper 000 uses."""
+import hashlib
+import io
+import pathlib
+import pickle
+import tarfile
+import zlib
+
+import numpy as np
+
+from swae_jax import errors
+from swae_jax.data import base, files
+
+# The first of the training images; the rest are for validation.
+TRAIN = 40000
+SUB_CLASSES = (2, 3, 8)  # Bird, cat, ship.
+SUB_TEST = 3000  # Test images of these classes.
+
+STEMS = (*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch')
+# sha1 of the official data_batch_1.bin ... test_batch.bin: records of a label
+# and 3,072 bytes of planes.  Other forms are brought into this one.
+SHA1 = (
+    'aadd24acce27caa71bf4b10992e9e7b2d74c2540',
+    'c0ba65cce70568cd57b4e03e9ac8d2a5367c1795',
+    '1dd00a74ab1d17a6e7d73e185b69dbf31242f295',
+    'aab85764eb3584312d3c7f65fd2fd016e36a258e',
+    '26e2849e66a845b7f1e4614ae70f4889ae604628',
+    '67eb016db431130d61cd03c7ad570b013799c88c',
+)
+FULL = ('cifar-10-batches-bin', 'cifar-10-binary.tar.gz',
+        'cifar-10-batches-py', 'cifar-10-python.tar.gz')
+SUB = 'cifar10_sub.npz'  # images, labels, split (0 train, 1 test), index.
+# sha256 of the records of both splits in SUB, each followed by its index.
+SUB_SHA256 = (
+    'a4cc68d0c0b89f95c2b14e11b9fde5806a1dd5b14277a62cf3aa208216e483f4')
+
+
+def make(*, dir=''):
+  """CIFAR-10 [N, 32, 32, 3], from `dir` or `dir`/cifar10; 40k/10k/10k."""
+  path = files.find('cifar10', dir, *FULL)
+  if path is None:
+    raise files.missing('cifar10', dir, f'none of {", ".join(FULL)}')
+  return _dataset('cifar10', path, range(10), *_full(path),
+                  {'sha1': dict(zip(STEMS, SHA1, strict=True))},
+                  'none: the full set')
+
+
+def make_sub(*, dir=''):
+  """Its birds, cats and ships as classes 0, 1, 2: about 12k/3k/3k."""
+  path = files.find('cifar10', dir, *FULL, SUB)
+  if path is None:
+    raise files.missing('cifar10_sub', dir, f'none of {", ".join(FULL)}, {SUB}')
+  if path.name == SUB:
+    parts = _sub(path)
+    digests = {'sha256_of_records': SUB_SHA256}
+    difference = (
+        f'{len(parts[2]):,} of the {SUB_TEST:,} test images; training and '
+        'validation images are all there')
+  else:
+    parts = [part[np.isin(part[:, 0], SUB_CLASSES)] for part in _full(path)]
+    digests = {'sha1': dict(zip(STEMS, SHA1, strict=True))}
+    difference = 'none: all images of bird, cat and ship'
+  return _dataset('cifar10_sub', path, SUB_CLASSES, *parts, digests, difference)
+
+
+def _dataset(name, path, classes, train, valid, test, digests, difference):
+  """The data set of records uint8 [N, 3073] for each split."""
+  number = np.full(256, -1, np.int32)
+  number[list(classes)] = np.arange(len(classes))
+
+  def split(records):
+    planes = records[:, 1:].reshape(-1, 3, 32, 32)
+    return base.Split(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)),
+                      number[records[:, 0]])
+
+  return base.check(base.Dataset(
+      name, split(train), split(valid), split(test),
+      binarize=False, bounded=True, classes=len(classes),
+      provenance={
+          'source': path.name,
+          'files': {path.name: {'path': str(path), **digests}},
+          'difference': f'{difference}; those behind the first {TRAIN:,} of '
+                        'all training images are the validation split'}))
+
+
+def _full(path):
+  """Records uint8 [N, 3073] of train, valid, test; each batch checked."""
+  binary = 'bin' in path.name
+  names = [f'{stem}.bin' if binary else stem for stem in STEMS]
+  contents = _folder(path, names) if path.is_dir() else _tar(path, names)
+  records = []
+  for name, sha1 in zip(names, SHA1, strict=True):
+    where = f'{path}: {name}'
+    if name not in contents:
+      raise errors.DamagedData(f'{where} is not there: fetch it again')
+    content = contents.pop(name)
+    content = content if binary else _unpickled(where, content)
+    files.check(where, hashlib.sha1(content).hexdigest(), sha1, 'sha1')
+    records.append(np.frombuffer(content, np.uint8).reshape(-1, 3073))
+  train = np.concatenate(records[:-1])
+  return train[:TRAIN], train[TRAIN:], records[-1]
+
+
+def _folder(path, names):
+  return {name: (path / name).read_bytes() for name in names
+          if (path / name).is_file()}
+
+
+def _tar(path, names):
+  """Contents by name; nothing is unpacked on disk."""
+  contents = {}
+  try:
+    with tarfile.open(path) as tar:
+      for member in tar:
+        name = pathlib.PurePosixPath(member.name).name
+        if member.isfile() and name in names:
+          contents[name] = tar.extractfile(member).read()
+  except (OSError, EOFError, tarfile.TarError, zlib.error) as e:
+    fault = ' '.join(str(e).split())  # It has a line for each way to unpack.
+    raise errors.DamagedData(
+        f'{path}: damaged tar file of {path.stat().st_size} bytes ({fault}): '
+        'fetch the file again') from e
+  return contents
+
+
+class _Plain(pickle.Unpickler):
+  """Reads numpy arrays only: a pickle is a program, which could do anything."""
+
+  ALLOWED = {
+      ('numpy.core.multiarray', '_reconstruct'):
+          np.ndarray(0).__reduce__()[0],
+      ('numpy', 'ndarray'): np.ndarray,
+      # Old pickles give 0 and 1 for False and True, which NumPy deprecates.
+      ('numpy', 'dtype'): lambda name, *_: np.dtype(name.decode()),
+  }
+
+  def find_class(self, module, name):
+    """What the pickle may call."""
+    if (module, name) not in self.ALLOWED:
+      raise pickle.UnpicklingError(f'it asks for {module}.{name}')
+    return self.ALLOWED[module, name]
+
+
+def _unpickled(where, content):
+  """The python version of a batch in the form of the binary one."""
+  try:
+    batch = _Plain(io.BytesIO(content), encoding='bytes').load()
+    labels = np.asarray(batch[b'labels'], np.uint8)
+    return np.concatenate([labels[:, None], batch[b'data']], 1).tobytes()
+  except Exception as e:  # Damaged pickles raise almost anything.
+    raise errors.DamagedData(
+        f'{where}: no pickled batch ({e}): take cifar-10-binary.tar.gz') from e
+
+
+def _sub(path):
+  """Records of train, valid, test of the three classes."""
+  images, labels, split, index = files.npz(
+      path, 'images', 'labels', 'split', 'index')
+  try:
+    records = np.concatenate([
+        labels.astype(np.uint8)[:, None],
+        images.transpose(0, 3, 1, 2).reshape(len(images), 3072)], 1)
+    train, test = (
+        (records[split == part], index[split == part].astype('<i4'))
+        for part in (0, 1))
+  except (IndexError, ValueError) as e:
+    raise errors.DamagedData(f'{path}: no arrays of such a subset ({e}): fetch '
+                             'the file again') from e
+  content = b''.join(array.tobytes() for array in (*train, *test))
+  files.check(path, hashlib.sha256(content).hexdigest(), SUB_SHA256,
+              'sha256 (of records)')
+  first = train[1] < TRAIN
+  return train[0][first], train[0][~first], test[0]

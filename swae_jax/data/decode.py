@@ -1,0 +1,143 @@
+"""Pictures in a folder or in a zip file, decoded by all cores."""
+from collections.abc import Callable
+from concurrent import futures
+import hashlib
+import io
+import os
+import pathlib
+from typing import NamedTuple
+import zipfile
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+import tqdm
+
+from swae_jax import errors
+
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
+MODES = {1: 'L', 3: 'RGB'}
+CHUNK = 64  # Pictures in a task: one each would cost more than small pictures.
+
+
+class Pictures(NamedTuple):
+  """Pictures by name, with `/` between folders, sorted."""
+  path: pathlib.Path
+  names: list
+  read: Callable  # name -> bytes
+  digest: str  # Of names, sizes, and checksums or times: not of all bytes.
+
+
+class How(NamedTuple):
+  """How a picture becomes an array."""
+  size: int
+  channels: int  # 1 or 3
+  resample: Image.Resampling
+  box: Callable  # width, height -> left, top, right, bottom
+
+
+def whole(width, height):
+  """The box that keeps all."""
+  return 0, 0, width, height
+
+
+def centre(width, height):
+  """The largest square in the middle."""
+  side = min(width, height)
+  left, top = (width - side) // 2, (height - side) // 2
+  return left, top, left + side, top + side
+
+
+def pictures(path):
+  """The pictures in the folder or zip file at `path`."""
+  return _in_folder(path) if path.is_dir() else _in_zip(path)
+
+
+def _wanted(name):
+  """Pictures, but not what systems hide beside them."""
+  hidden = any(part.startswith(('.', '__MACOSX')) for part in name.split('/'))
+  return name.lower().endswith(SUFFIXES) and not hidden
+
+
+def _digest(rows):
+  return hashlib.sha256(repr(rows).encode()).hexdigest()
+
+
+def _in_folder(path):
+  found = {}
+  for folder, _, names in os.walk(path, followlinks=True):
+    for name in names:
+      full = os.path.join(folder, name)
+      short = os.path.relpath(full, path).replace(os.sep, '/')
+      if _wanted(short):
+        stat = os.stat(full)
+        found[short] = stat.st_size, stat.st_mtime_ns
+  names = sorted(found)
+  return Pictures(path, names, lambda name: (path / name).read_bytes(),
+                  _digest([(name, *found[name]) for name in names]))
+
+
+def _in_zip(path):
+  try:
+    archive = zipfile.ZipFile(path)
+  except (OSError, zipfile.BadZipFile) as e:
+    raise errors.DamagedData(
+        f'{path}: no zip file or a part of one ({e}), {path.stat().st_size} '
+        'bytes: fetch the file again') from e
+  infos = {i.filename: i for i in archive.infolist() if _wanted(i.filename)}
+  names = sorted(infos)
+  return Pictures(path, names, archive.read, _digest(
+      [(name, infos[name].file_size, infos[name].CRC) for name in names]))
+
+
+def shrunk(image, how):
+  """uint8 [size, size, channels] of an open picture."""
+  if image.mode.startswith(('I', 'F')):
+    raise ValueError(f'mode {image.mode}: more than 8 bits a channel')
+  image = ImageOps.exif_transpose(image).convert(MODES[how.channels])
+  # First the crop: resize(box=...) would look at the pixels around it.
+  image = image.crop(how.box(*image.size))
+  image = image.resize((how.size, how.size), how.resample)
+  return np.asarray(image).reshape(how.size, how.size, how.channels)
+
+
+def opened(found, name, do):
+  """do(picture `name`, open); what goes wrong names the picture."""
+  try:
+    with Image.open(io.BytesIO(found.read(name))) as image:
+      return do(image)
+  except (OSError, EOFError, SyntaxError, ValueError, zlib.error,
+          zipfile.BadZipFile, Image.DecompressionBombError) as e:
+    # Pillow's own words would name an object in memory.
+    fault = ('no picture' if isinstance(e, Image.UnidentifiedImageError)
+             else ' '.join(str(e).split()))
+    raise errors.DamagedData(
+        f'{found.path}: {name} cannot be decoded ({fault}): fetch it again or '
+        'take it out') from e
+
+
+def images(found, names, how):
+  """uint8 [N, size, size, channels] of the pictures `names`, in their order."""
+  return fill(len(names), how, lambda i: opened(
+      found, names[i], lambda image: shrunk(image, how)))
+
+
+def fill(count, how, get):
+  """uint8 [count, size, size, channels] of get(0), get(1), ..., in threads."""
+  out = np.empty((count, how.size, how.size, how.channels), np.uint8)
+
+  def work(start):
+    for i in range(start, min(start + CHUNK, count)):
+      out[i] = get(i)
+
+  # Threads do: Pillow lets go of the interpreter's lock while it decodes.
+  pool = futures.ThreadPoolExecutor(os.cpu_count())
+  try:
+    tasks = [pool.submit(work, i) for i in range(0, count, CHUNK)]
+    for task in tqdm.tqdm(futures.as_completed(tasks), 'decoding', len(tasks),
+                          unit_scale=CHUNK, unit=' pictures', leave=False,
+                          disable=None):  # None: only on a terminal.
+      task.result()
+  finally:
+    pool.shutdown(cancel_futures=True)  # One damaged picture ends it at once.
+  return out

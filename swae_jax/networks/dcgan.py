@@ -1,0 +1,95 @@
+"""The convolutional network of Wasserstein autoencoders.
+
+Tolstikhin et al., "Wasserstein auto-encoders", 2018, section 4 and appendix E,
+"similar to the DCGAN"; the widths, batch normalisation and initialisation are
+those of its released code, whose decoder starts from 7 x 7 or 8 x 8 pixels and
+ends with a transposed convolution of stride 1.  Images of 32 x 32, which it has
+not, take the same encoder and a decoder of two doublings from 8 x 8.
+"""
+from collections.abc import Sequence
+import functools
+
+from flax import linen as nn
+
+from swae_jax import errors
+from swae_jax.networks import base, layers
+
+NORMAL = nn.initializers.normal(.0099999)
+TRUNCATED = nn.initializers.truncated_normal(.0099999)
+# Side of the images -> side of the kernels, side that the decoder starts from,
+# and how often it doubles it.
+SIZES = {28: (4, 7, 2), 32: (4, 8, 2), 64: (5, 8, 3)}
+
+dense = functools.partial(nn.Dense, kernel_init=NORMAL)
+
+
+def normalized(x, train):
+  """Batch normalisation and ReLU, of the same shape.
+
+  In training the moments are those of the whole batch, however many devices
+  share it.  What precedes has no bias: its gradient would be zero but for
+  rounding, which Adam turns into steps.
+  """
+  return nn.relu(nn.BatchNorm(
+      use_running_average=not train, momentum=.9, epsilon=1e-5)(x))
+
+
+class Encoder(nn.Module):
+  """Four convolutions that halve the sides, then a layer for each output."""
+  widths: Sequence[int]
+  size: int
+  filters: int
+
+  @nn.compact
+  def __call__(self, x, train=False):
+    """x [B, H, W, C] -> tuple of [B, width]."""
+    for part in (8, 4, 2, 1):
+      # TensorFlow's 'SAME', as in the released code.
+      x = normalized(layers.conv(
+          self.filters // part, self.size, stride=2, use_bias=False,
+          kernel_init=TRUNCATED)(x), train)
+    x = layers.flatten(x)
+    return tuple(dense(width)(x) for width in self.widths)
+
+
+class Decoder(nn.Module):
+  """A dense layer, transposed convolutions that double, one that does not."""
+  channels: Sequence[int]
+  size: int
+  start: int
+  doublings: int
+  filters: int
+
+  @nn.compact
+  def __call__(self, z, train=False):
+    """z [B, D] -> tuple of [B, H, W, c]."""
+    conv = functools.partial(
+        layers.ConvTranspose, size=self.size, kernel_init=NORMAL)
+    x = nn.relu(dense(self.start ** 2 * self.filters)(z))
+    x = x.reshape(-1, self.start, self.start, self.filters)
+    for i in range(self.doublings):
+      x = normalized(
+          conv(self.filters // 2 ** (i + 1), stride=2, use_bias=False)(x),
+          train)
+    return tuple(conv(c)(x) for c in self.channels)
+
+
+def make(shape, *, filters=1024):
+  """Network for images of 28, 32 or 64 pixels squared.
+
+  `filters` is the number of channels where they are most, a multiple of 8.
+  """
+  height, width = shape[:2]
+  if height != width or height not in SIZES:
+    raise errors.UserError(
+        f'network dcgan: images of {height}x{width}: it takes '
+        f'{", ".join(f"{n}x{n}" for n in SIZES)}; resize, or take another '
+        'network')
+  if filters < 8 or filters % 8:
+    raise errors.UserError(
+        f'network dcgan: filters={filters}: it must be a multiple of 8')
+  size, start, doublings = SIZES[height]
+  return base.Network(
+      encoder=lambda *widths: Encoder(widths, size, filters),
+      decoder=lambda *channels: Decoder(
+          channels, size, start, doublings, filters))

@@ -1,0 +1,247 @@
+import io
+import json
+import os
+import sys
+import types
+import zipfile
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from swae_jax import data, errors
+from swae_jax.data import base, celeba, decode
+
+# Official names; split 0, 1, 2; person.  Half of the pictures' sides.
+ROWS = [(f'{i:06d}.jpg', (0, 0, 0, 1, 0, 2, 1, 0, 2, 0)[i], 7 + i // 3)
+        for i in range(10)]
+WIDTH, HEIGHT = 89, 109
+
+
+def pixels(i, width=WIDTH, height=HEIGHT):
+  return np.random.default_rng(i).integers(
+      256, size=(height, width, 3), dtype=np.uint8)
+
+
+def content(array):
+  """Without loss, whatever the name says: Pillow looks at the content."""
+  out = io.BytesIO()
+  Image.fromarray(array).save(out, 'png', compress_level=1)
+  return out.getvalue()
+
+
+def write_pictures(path, place='zip', rows=ROWS, **options):
+  for i, (name, *_) in enumerate(rows):
+    array = content(pixels(i, **options))
+    if place == 'zip':
+      with zipfile.ZipFile(path / 'img_align_celeba.zip', 'a') as file:
+        file.writestr(f'img_align_celeba/{name}', array)
+    else:  # As some mirrors unpack it.
+      folder = path / 'img_align_celeba' / place
+      folder.mkdir(parents=True, exist_ok=True)
+      (folder / name).write_bytes(array)
+
+
+def write_lists(path, rows=ROWS, partition=None):
+  lines = [f'{name} {part if partition is None else partition}\n'
+           for name, part, _ in rows]
+  (path / 'list_eval_partition.txt').write_text(''.join(lines))
+  (path / 'identity_CelebA.txt').write_text(
+      ''.join(f'{name} {person}\n' for name, _, person in rows))
+
+
+@pytest.fixture(name='folder')
+def written(tmp_path):
+  write_pictures(tmp_path)
+  write_lists(tmp_path)
+  return tmp_path
+
+
+def make(folder, **options):
+  return data.DATASETS['celeba'](dir=str(folder), **options)
+
+
+def test_splits_are_the_official_ones_in_the_order_of_the_names(folder):
+  d = make(folder, size=WIDTH, crop='close140')
+  for part, split in enumerate(d[1:4]):
+    rows = [i for i, row in enumerate(ROWS) if row[1] == part]
+    one = [decode.shrunk(Image.fromarray(pixels(i)), decode.How(
+        WIDTH, 3, *celeba.CROPS['close140'])) for i in rows]
+    np.testing.assert_array_equal(split.images, one)
+    assert split.labels.tolist() == [0] * len(rows)
+  assert d.classes == 1 and d.bounded and not d.binarize
+  json.dumps(d.provenance)
+  assert d.provenance['difference'] == (
+      '10 of 202,599 pictures, 89x109 instead of 178x218')
+
+
+@pytest.mark.parametrize('width, height, side, left, top', [
+    (178, 218, 140, 19, 39), (89, 109, 70, 9, 19)])
+def test_close140_is_the_middle_to_scale(
+    tmp_path, width, height, side, left, top):
+  write_pictures(tmp_path, width=width, height=height)
+  write_lists(tmp_path)
+  # At the size of the crop nothing is resized.
+  d = make(tmp_path, size=side, crop='close140')
+  np.testing.assert_array_equal(
+      d.train.images[0], pixels(0, width, height)[top:top + side,
+                                                  left:left + side])
+
+
+def test_none_squeezes_all_as_torchvision_does(folder):
+  torch = pytest.importorskip('torch')
+  x = torch.tensor(pixels(0)).permute(2, 0, 1)[None].float()
+  want = torch.nn.functional.interpolate(
+      x, (64, 64), mode='bilinear', antialias=True)[0].permute(1, 2, 0).numpy()
+  np.testing.assert_allclose(make(folder).train.images[0], want, atol=1)
+
+
+@pytest.mark.parametrize('place', ['.', 'img_align_celeba'])
+def test_a_folder_is_as_good_as_the_zip_file(folder, tmp_path_factory, place):
+  other = tmp_path_factory.mktemp('other') / 'celeba'
+  other.mkdir()
+  write_pictures(other, place)
+  lines = ['image_id,partition', *(f'{name},{part}' for name, part, _ in ROWS)]
+  (other / 'list_eval_partition.csv').write_text('\n'.join(lines))
+  assert base.fingerprint(make(other.parent)) == base.fingerprint(make(folder))
+
+
+def test_the_full_set_has_no_difference(tmp_path, monkeypatch):
+  monkeypatch.setattr(celeba, 'SIZES', (5, 2, 3))
+  monkeypatch.setattr(celeba, 'WIDTH', WIDTH)
+  monkeypatch.setattr(celeba, 'HEIGHT', HEIGHT)
+  write_pictures(tmp_path)
+  write_lists(tmp_path)
+  assert make(tmp_path).provenance['difference'] == 'none: the full set'
+
+
+def test_pictures_of_one_partition_are_split_by_person(tmp_path):
+  rows = [(f'{i:06d}.jpg', 0, i // 2) for i in range(60)]
+  write_pictures(tmp_path, rows=rows, width=4, height=5)
+  write_lists(tmp_path, rows)
+  d = make(tmp_path, size=4)
+  person = {}
+  for part, split in enumerate(d[1:4]):
+    for image in split.images:
+      i = next(i for i in range(60) if (decode.shrunk(
+          Image.fromarray(pixels(i, 4, 5)), decode.How(
+              4, 3, *celeba.CROPS['none'])) == image).all())
+      person.setdefault(i // 2, set()).add(part)
+  assert len(person) == 30 and {len(parts) for parts in person.values()} == {1}
+  assert {p for parts in person.values() for p in parts} == {0, 1, 2}
+  assert 'split by person' in d.provenance['difference']
+
+
+def test_a_split_by_person_does_not_depend_on_the_others(tmp_path):
+  rows = [(f'{i:06d}.jpg', 0, i) for i in range(2000)]
+  write_lists(tmp_path, rows)
+  names = {name: 0 for name, *_ in rows}
+  parts = celeba._by_person(names, str(tmp_path))
+  some = {name: 0 for name in list(names)[::7]}
+  assert celeba._by_person(some, str(tmp_path)) == {
+      name: parts[name] for name in some}
+  shares = np.bincount(list(parts.values())) / 2000
+  np.testing.assert_allclose(shares, [.8, .1, .1], atol=.04)
+
+
+def test_decoded_once_for_each_option(folder, monkeypatch):
+  first = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
+  assert base.fingerprint(first[0]) != base.fingerprint(first[1])
+  monkeypatch.setattr(decode, 'images', None)  # None is no function.
+  again = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
+  assert [*map(base.fingerprint, first)] == [*map(base.fingerprint, again)]
+  with pytest.raises(TypeError):
+    make(folder, size=9)
+  cached = again[0].provenance['files']['cache']['path']
+  assert os.path.dirname(cached) == str(folder)
+  # The lists count as well as the pictures.
+  write_lists(folder, ROWS[:-1])
+  with pytest.raises(TypeError):
+    make(folder, size=8)
+
+
+def test_the_cache_can_be_elsewhere(folder, tmp_path_factory):
+  other = tmp_path_factory.mktemp('cache')
+  before = sorted(folder.iterdir())
+  make(folder, size=8, cache_dir=str(other))
+  assert sorted(folder.iterdir()) == before
+  assert len(list(other.iterdir())) == 1
+
+
+@pytest.mark.parametrize('lost, words', [
+    ('img_align_celeba.zip', '1443490838 bytes.*46fb8944.*prepare celeba'),
+    ('list_eval_partition.txt', 'list_eval_partition.txt .*fc955bcb')])
+def test_missing_files_are_named_with_all_that_is_needed(folder, lost, words):
+  (folder / lost).unlink()
+  with pytest.raises(errors.MissingData, match=words) as e:
+    make(folder)
+  assert '\n' not in str(e.value) and str(folder) in str(e.value)
+
+
+def test_persons_are_asked_for_where_they_are_needed(folder):
+  write_lists(folder, partition=0)
+  (folder / 'identity_CelebA.txt').unlink()
+  with pytest.raises(errors.MissingData, match='identity_CelebA.txt .*persons'):
+    make(folder)
+  (folder / 'identity_CelebA.txt').write_text('000000.jpg 5\n')
+  with pytest.raises(errors.DamagedData, match='000001.jpg is not there'):
+    make(folder)
+
+
+@pytest.mark.parametrize('text', [
+    '', '<html>', '000000.jpg 3\n', '000000.jpg x\n', '000000.jpg\n',
+    'a.jpg 0\n'])
+def test_a_damaged_list_is_one_line(folder, text):
+  (folder / 'list_eval_partition.txt').write_text(text)
+  with pytest.raises(errors.DamagedData, match='list_eval_partition') as e:
+    make(folder)
+  assert '\n' not in str(e.value)
+
+
+def test_a_quota_page_instead_of_the_zip_file(folder):
+  (folder / 'img_align_celeba.zip').write_text('<html>quota exceeded</html>')
+  with pytest.raises(errors.DamagedData, match='no zip file .*27 bytes'):
+    make(folder)
+
+
+@pytest.mark.parametrize('options', [{'crop': 'close'}, {'size': 0}])
+def test_impossible_options_are_refused(folder, options):
+  with pytest.raises(errors.UserError, match='none, close140'):
+    make(folder, **options)
+
+
+@pytest.fixture(name='prepared')
+def prepared_set(tmp_path, monkeypatch):
+  """What tensorflow-datasets would give of a prepared set."""
+  folder = tmp_path / 'celeb_a' / '2.1.0'
+  folder.mkdir(parents=True)
+  (folder / 'dataset_info.json').write_text('{"fileFormat": "array_record"}')
+  splits = {'train': range(5), 'validation': range(5, 7), 'test': range(7, 10)}
+  builder = types.SimpleNamespace(as_data_source=lambda split: [
+      [{'image': pixels(i)} for i in splits[name]] for name in split])
+  monkeypatch.setitem(sys.modules, 'tensorflow_datasets', types.SimpleNamespace(
+      builder_from_directory=lambda path: builder))
+  return tmp_path
+
+
+def test_a_prepared_set_is_read(prepared):
+  d = make(prepared, size=70, crop='close140')
+  assert [len(split.labels) for split in d[1:4]] == [5, 2, 3]
+  images = np.concatenate([split.images for split in d[1:4]])
+  np.testing.assert_array_equal(
+      images, [pixels(i)[19:89, 9:79] for i in range(10)])
+  assert d.provenance['difference'].startswith('10 of 202,599 pictures, in the')
+  assert base.fingerprint(make(prepared, size=70, crop='close140')) == (
+      base.fingerprint(d))
+
+
+def test_the_real_files(tmp_path):
+  folder = os.environ.get('SWAE_JAX_DATA', '')
+  try:
+    d = make(folder, cache_dir=str(tmp_path))
+  except errors.MissingData as e:
+    pytest.skip(f'SWAE_JAX_DATA: {e}')
+  sizes = [len(split.labels) for split in d[1:4]]
+  assert sum(sizes) in (10_000, 202_599)
+  assert sizes in ([8029, 1026, 945], [162770, 19867, 19962])
+  assert d.train.images.shape[1:] == (64, 64, 3)
