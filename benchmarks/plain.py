@@ -31,7 +31,7 @@ def pool(x):
   """Means of 2 x 2 pixels, of those that there are."""
   total = lambda a: jax.lax.reduce_window(
       a, 0., jax.lax.add, (1, 2, 2, 1), (1, 2, 2, 1), 'SAME')
-  return total(x) / total(jnp.ones_like(x))
+  return total(x) / total(jnp.ones((1, *x.shape[1:3], 1)))
 
 
 def leaky(x):

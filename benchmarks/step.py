@@ -7,6 +7,8 @@ one.  Both start from the same parameters and draw the same batches and noise,
 and before anything is timed their first losses must agree.  A round is a number
 of steps of each, in turn, awaited at its end only; the ratios are of single
 rounds.  Images are random bytes: what they show does not change the time.
+On a CPU the house has convolutions of its own; `--form plain` leaves them to
+XLA, as the plain step does, and shows the overhead alone.
 """
 import argparse
 import functools
@@ -26,13 +28,14 @@ from configs import base
 from swae_jax import build, data, mesh, networks, objectives, priors
 from swae_jax.data import base as data_base
 from swae_jax.data import batches
+from swae_jax.networks import convolution
 
 # After the first step losses agree less: Adam's first step has the size of the
 # learning rate also where a gradient is nothing but rounding.
 TOLERANCES = (1e-5, 1e-3, 1e-3)
 
 
-def house(run, state):
+def house(run, state, form):
   """Trains by as many steps as asked, by the means of `train.loop`.
 
   Returns:
@@ -44,8 +47,9 @@ def house(run, state):
                            batch_size=config.train.batch_size)
   images, count = mesh.put(images, everywhere), 0
   state = mesh.put(state, everywhere)
-  step = build.step(run).lower(
-      state, images, mesh.put(draw(step=0), spread)).compile()
+  with convolution.form(form or convolution.default()):
+    step = build.step(run).lower(
+        state, images, mesh.put(draw(step=0), spread)).compile()
 
   def advance(steps):
     nonlocal state, count
@@ -151,11 +155,11 @@ def report(name, flags):
   run = build.build(config)
   state = build.init(run)
   with jax.default_matmul_precision('highest'):  # Else they round apart.
-    ours, flops = house(run, state)
+    ours, flops = house(run, state, flags.form)
     sides = ours, by_hand(run, state)
     losses = check(name, sides)
   if jax.default_backend() != 'cpu':  # A CPU has no other precision.
-    ours, flops = house(run, state)
+    ours, flops = house(run, state, flags.form)
     sides = ours, by_hand(run, state)
   measure(sides, 1, flags.steps)  # Warm-up.
   seconds = measure(sides, flags.rounds, flags.steps)
@@ -178,6 +182,8 @@ def main():
   parser.add_argument('--rounds', type=int, default=11)
   parser.add_argument('--steps', type=int, default=20, help='in each round')
   parser.add_argument('--small', action='store_true', help='images of 8 x 8')
+  parser.add_argument('--form', choices=convolution.FORMS,
+                      help='of the convolutions of the house')
   parser.add_argument('--output', help='path of a JSON file to write')
   flags = parser.parse_args()
   names = flags.systems.split(',')

@@ -36,6 +36,8 @@ OVERRIDES = {
     'swae': {'objective.components': 4000},
     'swae/reference_code': {'objective.mean_floor': 1 / 512},
     'wae_gan': {**WAE, 'optimizers.critic.learning_rate': 1e-4},
+    # Of the code's lambda only that of WAE-MMD is known, and of the model's
+    # rate for WAE-GAN a comment tells.
     'wae_gan/reference_code': {
         **WAE_CODE,
         'objective.gan_p_trick': 'fixed',

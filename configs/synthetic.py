@@ -32,7 +32,8 @@ SETS = {'gmm': gmm, 'swiss_roll': swiss_roll}
 def get_config(name='gmm'):
   """All options for a drawn set."""
   if name not in SETS:
-    raise errors.UserError(f'no drawn set {name!r}; there are {", ".join(SETS)}')
+    raise errors.UserError(
+        f'no drawn set {name!r}; there are {", ".join(SETS)}')
   config = SETS[name]()
   config.latents = 2
   config.network = base.options(networks.NETWORKS, 'mlp')

@@ -61,8 +61,8 @@ def build(config):
       prior, base.Data(shape, dataset.bounded, epoch), config.latents)()
   if objective.examples > size:
     raise errors.UserError(
-        f'config.objective.components: {objective.examples} pseudo-inputs '
-        f'start from as many training images, and {dataset.name} has {size}; '
+        f'config.objective: it starts from {objective.examples} training images'
+        f' (components or pretrain_examples), and {dataset.name} has {size}; '
         'use fewer')
   tx = step_lib.optimizer({
       player: optimizer(options, f'config.optimizers.{player}', epoch)

@@ -38,7 +38,7 @@ def constant(learning_rate, epoch):
   return learning_rate
 
 
-def step(learning_rate, epoch, *, epochs=(30, 50, 100), factors=(.5, .2, .1)):
+def step(learning_rate, epoch, *, epochs=(30, 50, 100), factors=(.5, .1, .01)):
   """Times factors[i] from epochs[i] on, of the rate at the start."""
   scales = [1., *factors]
   return optax.piecewise_constant_schedule(learning_rate, {

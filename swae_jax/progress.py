@@ -109,9 +109,9 @@ class Progress:
     if self.since is None or step == self.first:
       return ''
     rate = (step - self.first) / (time.monotonic() - self.since)
-    left = (self.steps - step) / rate
+    minutes, seconds = divmod(round((self.steps - step) / rate), 60)
     return (f' | {rate * self.batch_size:.0f} images/s, '
-            f'{left // 60:.0f}:{left % 60:02.0f} to go')
+            f'{minutes}:{seconds:02} to go')
 
   def finished(self, results, workdir):
     """A run that has nothing left to do."""

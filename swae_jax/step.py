@@ -77,15 +77,16 @@ def make(objective, tx, everywhere, spread, *, binarize=False):
 def make_valid(objective, everywhere, spread):
   """state, images [N, ...], indices [B], i -> the loss of validation batch i.
 
-  It is the loss of training, batch statistics included, with noise of its own
-  that is the same whenever it is asked for.
+  It is the loss of training, batch statistics included, or what the system
+  gives in its place, with noise that is the same whenever it is asked for.
   """
   @functools.partial(jax.jit, out_shardings=everywhere)
   def valid(state, images, indices, i):
     key = jax.random.fold_in(jax.random.wrap_key_data(state.key), -1 - i)
     x = jax.lax.with_sharding_constraint(
         data.to_float(images[indices]), spread)
-    _, (_, metrics) = objective.loss(state.variables, x, key, state.step)
-    return metrics['loss']
+    if objective.valid is not None:
+      return objective.valid(state.variables, x, key)
+    return objective.loss(state.variables, x, key, state.step)[0]
 
   return valid

@@ -207,7 +207,7 @@ def run(config, workdir=''):
              'state_sha256': checkpoint.summary(state)}
   if config.train.select == 'best':
     with checkpoint.Checkpoints(workdir / 'best') as best:
-      state = best.restore(state)
+      state = best.restore(state) or state  # None: it ended before one.
   if first:
     results |= {'evaluated_step': int(state.step),
                 **evaluate(this, state, workdir)}

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from configs import systems
+from swae_jax import objectives
 
 ROOT = pathlib.Path(__file__).parent.parent
 CONFIG = 'tests/tiny_config.py'
@@ -116,7 +116,7 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('system', systems.SYSTEMS)
+@pytest.mark.parametrize('system', objectives.OBJECTIVES)
 def test_twenty_kills(system, tmp_path):
   workdir = tmp_path / 'run'
   resumed = kill_and_restart(system, workdir, 20, random.Random(system))

@@ -205,8 +205,8 @@ def test_validation_has_noise_of_its_own_that_stays_the_same():
 
 
 def test_validation_takes_no_key_from_the_training():
-  tell = lambda variables, x, key, number: (0., ({}, {
-      'loss': jax.random.key_data(key)}))
+  tell = lambda variables, x, key, number: (
+      jax.random.key_data(key), ({}, {}))
   train = Trainer(objective(show), greys(2))
   everywhere, spread = mesh.everywhere(train.mesh), mesh.spread(train.mesh)
   valid = step.make_valid(objective(tell), everywhere, spread)

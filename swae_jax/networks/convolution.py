@@ -30,7 +30,7 @@ FORMS = ('plain', 'phases')
 ONE = (1, 1)
 NARROW = 8  # Up to so many channels, patches beat a convolution.
 LARGE = 2**22  # From so many numbers in a strided kernel, they do too.
-PATCHES = 2**24  # The most numbers that patches may take at a time.
+PATCHES = 2**24  # So many numbers may all taps see at a time.
 
 _form = None  # None: by the backend.
 
@@ -191,12 +191,16 @@ def _strided(x, kernel, stride, padding):
     return _plain(x, kernel, stride, ONE, padding)
   out = [(n + low + high - k) // s + 1 for n, (low, high), k, s in zip(
       x.shape[1:], padding, kernel.shape, stride, strict=False)]
-  flat, y, done = kernel.reshape(-1, kernel.shape[3]), 0., 0
-  for patches in _patches(x, kernel, stride, padding, out):
-    width = patches.shape[3]
-    y += jnp.einsum('bijc,co->bijo', patches, flat[done:done + width])
-    done += width
-  return y
+  tap, fits = _taps(x, kernel, stride, padding, out)
+  product = lambda x, kernel: jnp.einsum('bijc,co->bijo', x, kernel)
+  c_in, c_out = kernel.shape[2:]
+  kernel = kernel.reshape(-1, c_in, c_out)
+  if fits:
+    return product(jnp.concatenate([tap(t) for t in range(len(kernel))], -1),
+                   kernel.reshape(-1, c_out))
+  return lax.fori_loop(
+      0, len(kernel), lambda t, y: y + product(tap(t), kernel[t]),
+      jnp.zeros((x.shape[0], *out, c_out), x.dtype))
 
 
 def _dense(x, kernel, padding):
@@ -227,22 +231,29 @@ def _correlate(x, g, kernel, stride, padding):
 
 
 def _products(x, g, kernel, stride, padding):
-  """`_correlate` as products with g of patches of x."""
-  patches = _patches(x, kernel, stride, padding, g.shape[1:3])
-  return jnp.concatenate([
-      jnp.einsum('bijc,bijo->co', p, g) for p in patches]).reshape(kernel.shape)
+  """`_correlate` as products with g of what each tap sees of x."""
+  tap, fits = _taps(x, kernel, stride, padding, g.shape[1:3])
+  product = lambda x: jnp.einsum('bijc,bijo->co', x, g)
+  count = kernel.shape[0] * kernel.shape[1]
+  if fits:
+    y = product(jnp.concatenate([tap(t) for t in range(count)], -1))
+  else:
+    y = lax.map(lambda t: product(tap(t)), jnp.arange(count))
+  return y.reshape(kernel.shape)
 
 
-def _patches(x, kernel, stride, padding, out):
-  """[B, *out, some C_in], the taps of a window as parts of the last axis.
+def _taps(x, kernel, stride, padding, out):
+  """Number of a tap -> what it sees, [B, *out, C_in]; are all few enough?"""
+  k, (batch, *n, c) = kernel.shape[:2], x.shape
+  rows = [m - 1 - (-d // s) for m, d, s in zip(out, k, stride, strict=True)]
+  x = _pad(x, *((low, s * r - m - low) for (low, _), s, r, m in zip(
+      padding, stride, rows, n, strict=True)))
+  x = x.reshape(batch, rows[0], stride[0], rows[1], stride[1], c)
+  x = x.transpose(2, 4, 0, 1, 3, 5)  # Pixels that strides lead to, together.
 
-  As many arrays of these as PATCHES asks for.
-  """
-  reach = [s * (m - 1) + 1 for s, m in zip(stride, out, strict=True)]
-  x = _pad(x, *((low, r + k - 1 - n - low) for (low, _), r, k, n in zip(
-      padding, reach, kernel.shape, x.shape[1:], strict=False)))
-  taps = [x[:, h:h + reach[0]:stride[0], w:w + reach[1]:stride[1]]
-          for h, w in itertools.product(*map(range, kernel.shape[:2]))]
-  some = max(1, PATCHES // max(1, taps[0].size))
-  return [jnp.concatenate(taps[i:i + some], -1)
-          for i in range(0, len(taps), some)]
+  def tap(t):
+    h, w = t // k[1], t % k[1]
+    start = h % stride[0], w % stride[1], 0, h // stride[0], w // stride[1], 0
+    y = lax.dynamic_slice(x, start, (1, 1, batch, *out, c))
+    return y.reshape(batch, *out, c)
+  return tap, k[0] * k[1] * batch * out[0] * out[1] * c <= PATCHES

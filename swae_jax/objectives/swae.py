@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from swae_jax import errors, losses
 from swae_jax.networks import flow
-from swae_jax.objectives import autoencoder, base
+from swae_jax.objectives import autoencoder, base, pseudo_inputs
 
 
 class Model(autoencoder.Autoencoder, kw_only=True):
@@ -24,9 +24,9 @@ class Model(autoencoder.Autoencoder, kw_only=True):
   logvar_range: Sequence[float]
 
   def setup(self):
-    """Makes the pseudo-inputs; their values come from `init` below."""
-    self.pseudo_inputs = self.param(
-        'pseudo_inputs', nn.initializers.zeros, (self.components, *self.shape))
+    """Makes the pseudo-inputs; their values come from `starter`."""
+    self.pseudo_inputs = pseudo_inputs.parameter(
+        self, self.components, self.shape)
 
   def __call__(self, x):
     """Uses every part once, to make its parameters."""
@@ -40,11 +40,8 @@ class Model(autoencoder.Autoencoder, kw_only=True):
     return self.flow(z, jnp.concatenate([mean, logvar], axis=1))
 
   def inside(self, u):
-    """Pseudo-inputs in the range of the data.  [..., H, W, C].
-
-    A pixel beyond the range has no gradient, and one exactly at its end half.
-    """
-    return jnp.clip(u, 0., 1.) if self.bounded else u
+    """Pseudo-inputs in the range of the data.  [..., H, W, C]."""
+    return pseudo_inputs.inside(u, self.bounded)
 
   def prior(self, key, k, train=False):
     """A sample z given each u_k, and log-variances.  [B] -> 2 of [B, D]."""
@@ -70,24 +67,6 @@ def by_code(m, x, u):
   return losses.nearest(z[:x.shape[0]], z[x.shape[0]:])
 
 
-def from_data(key, x, components, mean, std):
-  """The first training images, and a little noise.  [K, H, W, C]."""
-  del mean
-  if x.shape[0] < components:
-    raise errors.UserError(
-        f'components={components}: pseudo-inputs that start at training images '
-        f'need as many, and there are {x.shape[0]}; set components to at most '
-        "that, or start='noise'")
-  x = x[:components]
-  return x + std * jax.random.normal(key, x.shape, x.dtype)
-
-
-def from_noise(key, x, components, mean, std):
-  """Normal noise around a grey.  [K, H, W, C]."""
-  shape = (components, *x.shape[1:])
-  return mean + std * jax.random.normal(key, shape, x.dtype)
-
-
 def power(m, x, rec, gen, z_enc, z_prior, *, alpha, beta, p):
   """The paper's terms, of what the decoder returned.  JointOT."""
   return losses.joint_ot(x, m.image(gen), m.image(rec), z_enc, z_prior,
@@ -105,18 +84,16 @@ def cross_entropy(m, x, rec, gen, z_enc, z_prior, *, alpha, beta, p):
 
 SIMILARITIES = {
     'l2': by_image('l2'), 'cosine': by_image('cosine'), 'latent': by_code}
-STARTS = {'data': from_data, 'noise': from_noise}
 COSTS = {'power': power, 'cross_entropy': cross_entropy}
 
 
-def check(beta, cost, components, flow_layers, logvar_min, logvar_max,
-          mean_floor, bounded):
+def check(beta, cost, flow_layers, logvar_min, logvar_max, mean_floor,
+          bounded):
   """Refuses options that mean nothing."""
   def need(held, text):
     if not held:
       raise errors.UserError(text)
   need(0 <= beta <= 1, f'beta={beta}: it must lie in [0, 1]')
-  need(components >= 1, f'components={components}: it must be at least 1')
   need(logvar_min <= logvar_max, f'logvar_min={logvar_min}: it must not be '
        f'above logvar_max={logvar_max}')
   need(0 <= mean_floor < .5, f'mean_floor={mean_floor}: it must lie in [0, .5)')
@@ -164,12 +141,11 @@ def make(network, prior, data, latents, *, alpha=1., beta=.5, cost='power',
     mean_floor: decoded pixels are kept in [mean_floor, 1 - mean_floor].
   """
   del prior
-  check(beta, cost, components, flow_layers, logvar_min, logvar_max,
-        mean_floor, data.bounded)
+  check(beta, cost, flow_layers, logvar_min, logvar_max, mean_floor,
+        data.bounded)
   transport = functools.partial(
       base.choice(COSTS, 'cost', cost), alpha=alpha, beta=beta, p=p)
   nearest = base.choice(SIMILARITIES, 'similarity', similarity)
-  start_at = base.choice(STARTS, 'start', start)
   model = Model(
       encoder=network.encoder(latents), decoder=network.decoder(data.shape[-1]),
       conditional=network.encoder(latents, latents),
@@ -178,13 +154,8 @@ def make(network, prior, data, latents, *, alpha=1., beta=.5, cost='power',
       shape=tuple(data.shape), logvar_range=(logvar_min, logvar_max),
       bounded=data.bounded, floor=mean_floor)
 
-  def init(key, x):
-    model_key, start_key = jax.random.split(key)
-    u = start_at(start_key, x, components, start_mean, start_std)
-    variables = base.init(model, model_key, x[:2])
-    # Not in the module: Flax evaluates an initialiser again at every call.
-    return variables._replace(params={
-        'model': {**variables.params['model'], 'pseudo_inputs': u}})
+  init, examples = pseudo_inputs.starter(
+      model, components, start, start_mean, start_std)
 
   def terms(m, x, key):
     z_enc = m.encode(x, train=True)
@@ -213,5 +184,4 @@ def make(network, prior, data, latents, *, alpha=1., beta=.5, cost='power',
 
   return base.Objective(
       init=init, loss=loss, encode=autoencoder.encode(model),
-      decode=autoencoder.decode(model), sample=sample,
-      examples=components if start == 'data' else 1)
+      decode=autoencoder.decode(model), sample=sample, examples=examples)

@@ -19,6 +19,7 @@ UNBOUNDED = {'mim': GAUSSIAN, 'sliced': {'cost': 'squared'}, 'vae': GAUSSIAN,
              'vampprior': GAUSSIAN}
 NETWORK_OPTIONS = {'dcgan': {'filters': 8}}
 SHAPES = {'dcgan': (28, 28, 1)}  # It takes no smaller ones.
+LOUD = {'dcgan': 7.}  # It starts so small that float32 shows nothing.
 STILL = {'ae'}  # Systems that draw nothing.
 # Systems and networks do not know each other: every system with one network
 # and every network with one system tell nearly all that the product does.
@@ -47,6 +48,8 @@ def made(objective, network):
   """The objective, its variables, its loss and gradient as one function."""
   o = build(objective, network)
   variables = o.init(jax.random.key(0), data(o.examples, network))
+  variables = variables._replace(params=jax.tree.map(
+      lambda p: LOUD.get(network, 1.) * p, variables.params))
 
   @jax.jit
   def step(variables, x, key):
