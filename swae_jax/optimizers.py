@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from swae_jax import errors
+
 
 def normalize_gradients(eps=1e-7):
   """Divides the gradient of each tensor by its own Euclidean norm."""
@@ -28,7 +30,7 @@ def adam_norm_grad(learning_rate, *, b1=.9, b2=.999, eps=1e-8):
 
 
 def rmsprop(learning_rate, *, decay=.9, eps=1e-7):
-  """RMSprop in the form of Keras, which the sliced autoencoder is given in."""
+  """RMSprop with the decay and epsilon of Keras, epsilon inside the root."""
   return optax.rmsprop(learning_rate, decay, eps)
 
 
@@ -40,6 +42,12 @@ def constant(learning_rate, epoch):
 
 def step(learning_rate, epoch, *, epochs=(30, 50, 100), factors=(.5, .1, .01)):
   """Times factors[i] from epochs[i] on, of the rate at the start."""
+  if len(epochs) != len(factors) or list(epochs) != sorted(set(epochs)):
+    raise errors.UserError(f'schedule step: epochs={epochs} must rise, and '
+                           f'factors={factors} be as many')
+  if not all(factor > 0 for factor in factors):
+    raise errors.UserError(
+        f'schedule step: factors={factors} must be above 0')
   scales = [1., *factors]
   return optax.piecewise_constant_schedule(learning_rate, {
       e * epoch: after / before for e, before, after

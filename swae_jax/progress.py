@@ -102,8 +102,6 @@ class Progress:
     self.last = step
     if self.since is None:
       self.since, self.first = time.monotonic(), step
-    if step == self.steps and self.bar is not None:
-      self.bar.close()
 
   def _pace(self, step):
     if self.since is None or step == self.first:
@@ -120,6 +118,8 @@ class Progress:
 
   def results(self, results):
     """The final metrics with the samples behind each, and the pictures."""
+    if self.bar is not None:
+      self.bar.close()
     self.line(table([(m['name'], f'{m["value"]:.4f}', m['samples'])
                      for m in results['metrics']],
                     ('metric', 'value', 'samples')))

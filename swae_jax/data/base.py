@@ -31,7 +31,8 @@ class Dataset(NamedTuple):
 def to_float(images):
   """uint8 [...] -> float32 [...] in [0, 1]; float32 as it is.  numpy or jax."""
   if images.dtype == np.uint8:
-    return images.astype(np.float32) / np.float32(255)
+    # Not divided by 255: XLA multiplies by the reciprocal, and numpy does not.
+    return images.astype(np.float32) * np.float32(1 / 255)
   return images
 
 
