@@ -85,11 +85,11 @@ def test_a_terminal_has_a_bar_instead_of_lines(monkeypatch, capsys):
   for step in (10, 15, 20):
     assert say.bar.n == say.last and not say.bar.disable
     say.step(step, {'loss': step / 3})
-  assert '5/20' in sys.stderr.getvalue() and '20/20' in sys.stderr.getvalue()
-  assert 'loss 6.667' in sys.stderr.getvalue()
   assert capsys.readouterr().out == ''
   say.results({'metrics': [], 'pictures': []})  # Early stopping ends it, too.
   assert say.bar.disable  # Closed.
+  assert '5/20' in sys.stderr.getvalue() and '20/20' in sys.stderr.getvalue()
+  assert 'loss 6.667' in sys.stderr.getvalue()
 
 
 def test_lines_do_not_break_the_bar(monkeypatch, capsys):
