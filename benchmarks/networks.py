@@ -1,7 +1,7 @@
 """Training steps of the networks beside PyTorch's, in images per second.
 
-  python benchmarks/networks.py --output networks.json
-  python benchmarks/networks.py --only dcgan-28 --forms plain phases
+  python -m benchmarks.networks --output networks.json
+  python -m benchmarks.networks --only dcgan-28 --forms plain phases
 
 A step is the loss of the system that the network was published with, its
 gradient and Adam, in float32.  PyTorch runs the same layers and losses eagerly
@@ -99,7 +99,7 @@ def report(name, flags):
   for form in flags.forms:
     calls[form], memory[form] = in_jax(case, images, form)
   if importlib.util.find_spec('torch') and not flags.alone:
-    import torch_networks
+    from benchmarks import torch_networks
     calls['PyTorch'] = torch_networks.step(case, images, flags.threads)
   seconds = measure(calls, flags.rounds, flags.steps)
   rows = []

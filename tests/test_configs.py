@@ -6,8 +6,10 @@ import inspect
 import pathlib
 import re
 
+from absl import flags
 import jax
 import ml_collections
+from ml_collections import config_flags
 import numpy as np
 import pytest
 
@@ -220,3 +222,17 @@ def test_every_option_of_the_base_has_a_comment():
   for name, line in found:
     above = lines[line - 2].strip()
     assert '  # ' in lines[line - 1] or above.startswith('#'), name
+
+
+@pytest.mark.filterwarnings('ignore:the load_module')  # Of ml_collections.
+@pytest.mark.parametrize('text, value', [
+    ('False', False), ('false', False), ('0', False), ('True', True)])
+def test_a_switch_on_the_command_line_is_read_as_one(text, value):
+  """Of argparse with type=bool every word is true."""
+  values = flags.FlagValues()
+  argv = ['main', '--config=configs/mnist.py',
+          f'--config.data.binarize={text}']
+  config_flags.DEFINE_config_file(
+      'config', flag_values=values, sys_argv=argv)
+  values(argv)
+  assert values.config.data.binarize is value

@@ -1,5 +1,5 @@
 """Variational autoencoder."""
-from swae_jax import losses
+from swae_jax import errors, losses, priors
 from swae_jax.objectives import base, variational
 
 
@@ -25,7 +25,7 @@ def make(network, prior, data, latents, *, likelihood='bernoulli', scale=1.,
 
   Args:
     network: base.Network.
-    prior: not used, it is N(0, I).
+    prior: normal of scale 1, the only one whose KL is known here.
     data: base.Data.
     latents: dimension D of a code.
     likelihood: of an image given its code: 'bernoulli', 'gaussian' or
@@ -37,7 +37,10 @@ def make(network, prior, data, latents, *, likelihood='bernoulli', scale=1.,
     logvar_min: the encoder's log-variances are kept above.
     logvar_max: and below.
   """
-  del prior
+  scaled = getattr(prior, 'keywords', {}).get('scale', 1.) != 1
+  if getattr(prior, 'func', prior) is not priors.normal or scaled:
+    raise errors.UserError('vae: config.prior must be normal of scale 1; for '
+                           'another take wae_mmd, wae_gan or sliced')
   both = base.choice(KLS, 'kl', kl)
   weight = variational.warm_up(warm_up, data)
   model = variational.Model(**variational.parts(

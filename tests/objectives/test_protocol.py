@@ -28,6 +28,12 @@ CASES = [
                  or objective == 'swae' else pytest.mark.slow)
     for objective in OBJECTIVES for network in NETWORKS]
 
+# A system and a prior know nothing of each other either.
+PRIORS = [
+    pytest.param(objective, prior, marks=[] if prior == 'ring'
+                 or objective == 'sliced' else pytest.mark.slow)
+    for objective in OBJECTIVES for prior in priors.PRIORS]
+
 
 def data(n, network='mlp'):
   shape = SHAPES.get(network, SHAPE)
@@ -35,11 +41,12 @@ def data(n, network='mlp'):
   return jnp.asarray(rng.uniform(size=(n, *shape)), jnp.float32)
 
 
-def build(objective, network='mlp', bounded=True, **options):
+def build(objective, network='mlp', bounded=True, prior=priors.normal,
+          **options):
   shape = SHAPES.get(network, SHAPE)
   return OBJECTIVES[objective](
       NETWORKS[network](shape, **NETWORK_OPTIONS.get(network, {})),
-      priors.normal, base.Data(shape, bounded, 10), D,
+      prior, base.Data(shape, bounded, 10), D,
       **OPTIONS.get(objective, {}), **options)
 
 
@@ -109,6 +116,23 @@ def test_sample_gives_as_many_as_asked(objective, network):
   other = sample(variables, jax.random.key(1), 7)
   assert not jnp.any(z == other)
   assert len(np.unique(z, axis=0)) == 7
+
+
+@pytest.mark.parametrize('objective, prior', PRIORS)
+def test_any_prior(objective, prior):
+  _, variables, _ = made(objective, 'mlp')
+  if objective == 'vae' and prior != 'normal':
+    with pytest.raises(errors.UserError, match='must be normal'):
+      build(objective, prior=priors.PRIORS[prior])
+    return
+  o = build(objective, prior=priors.PRIORS[prior])
+  loss, (_, metrics) = jax.jit(o.loss)(variables, data(B), jax.random.key(1), 0)
+  assert jnp.isfinite(loss) and metrics['loss'] == loss
+  z = o.sample(variables, jax.random.key(0), 7)
+  assert z.shape == (7, D) and jnp.isfinite(z).all()
+  target = priors.PRIORS[prior](jax.random.key(0), 7, D)
+  learned = 'pseudo_inputs' in variables.params['model']
+  assert learned or jnp.array_equal(z, target)
 
 
 @pytest.mark.parametrize('objective', OBJECTIVES)

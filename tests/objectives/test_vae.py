@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from swae_jax import errors
+from swae_jax import errors, priors
 from swae_jax.networks import NETWORKS
 from swae_jax.objectives import OBJECTIVES, base, likelihoods
 
@@ -20,7 +20,7 @@ LAWS = ['bernoulli', 'gaussian', 'logistic_256']
 
 def build(bounded=True, **options):
   return OBJECTIVES['vae'](
-      NETWORK, None, base.Data(SHAPE, bounded, EPOCH), D, **options)
+      NETWORK, priors.normal, base.Data(SHAPE, bounded, EPOCH), D, **options)
 
 
 @functools.cache
@@ -124,7 +124,7 @@ def test_warm_up(system, step, weight):
   """Over 2 epochs of 10 steps."""
   options = {} if system == 'vae' else {'components': B}
   o = OBJECTIVES[system](
-      NETWORK, None, base.Data(SHAPE, True, EPOCH), D, warm_up=2, beta=3.,
+      NETWORK, priors.normal, base.Data(SHAPE, True, EPOCH), D, warm_up=2, beta=3.,
       **options)
   variables = o.init(jax.random.key(0), X)
   loss, (_, m) = loss_of(o, variables, step=step)
