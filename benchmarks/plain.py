@@ -176,7 +176,7 @@ def rmsprop(o, t, g, v):
   """Step number, gradient, moment -> update, moment."""
   del t
   v = o.decay * v + (1 - o.decay) * g**2
-  return g / jnp.sqrt(v + o.eps), v
+  return g / (jnp.sqrt(v) + o.eps), v
 
 
 LOSSES = {'swae': swae, 'wae_mmd': wae_mmd, 'sliced': sliced}

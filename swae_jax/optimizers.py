@@ -30,8 +30,8 @@ def adam_norm_grad(learning_rate, *, b1=.9, b2=.999, eps=1e-8):
 
 
 def rmsprop(learning_rate, *, decay=.9, eps=1e-7):
-  """RMSprop with the decay and epsilon of Keras, epsilon inside the root."""
-  return optax.rmsprop(learning_rate, decay, eps)
+  """RMSprop with the decay and epsilon of Keras, epsilon outside the root."""
+  return optax.rmsprop(learning_rate, decay, eps, eps_in_sqrt=False)
 
 
 def constant(learning_rate, epoch):
