@@ -54,12 +54,14 @@ def get_config(dataset='digits'):
   config.train.valid_every = 0  # Epochs between validations; 0: none.
   config.train.patience = 0  # Stops after so many without a gain; 0: never.
   config.train.select = 'last'  # Evaluate the 'last' state, or the 'best'.
+  config.train.max_skipped = 10  # Updates not finite in a row, before it stops.
+  config.train.tensorboard = False  # Event files too; needs tensorboardX.
 
-  # By evaluator; `run` turns one off.
+  # By evaluator; `run` turns one on or off.
   config.evals = ml_collections.ConfigDict()
   for name in evals.EVALS:
     config.evals[name] = options(evals.EVALS, name)
     del config.evals[name].name
-    config.evals[name].run = True
+    config.evals[name].run = name in evals.DEFAULT
 
   return config

@@ -3,13 +3,17 @@ import importlib
 
 # Loaded when first named, so that `import swae_jax.losses` needs jax alone.
 _MODULES = ('losses', 'priors')
+_FUNCTIONS = {'load': 'trained'}  # By name: the module that has it.
 
 
 def __getattr__(name):
   if name in _MODULES:
     return importlib.import_module(f'swae_jax.{name}')
-  raise AttributeError(f'swae_jax has no module {name!r}')
+  if name in _FUNCTIONS:
+    module = importlib.import_module(f'swae_jax.{_FUNCTIONS[name]}')
+    return getattr(module, name)
+  raise AttributeError(f'swae_jax has no {name!r}')
 
 
 def __dir__():
-  return sorted([*globals(), *_MODULES])
+  return sorted([*globals(), *_MODULES, *_FUNCTIONS])

@@ -5,7 +5,15 @@ from typing import Any, NamedTuple
 
 import jax
 
-from swae_jax import data, errors, networks, objectives, optimizers, priors
+from swae_jax import (
+  data,
+  errors,
+  evals,
+  networks,
+  objectives,
+  optimizers,
+  priors,
+)
 from swae_jax import mesh as mesh_lib
 from swae_jax import step as step_lib
 from swae_jax.data import base as data_base
@@ -32,11 +40,15 @@ def part(registry, options, where, *args):
     raise errors.UserError(f'{where}.name: there is no {name!r}; there are '
                            f'{", ".join(sorted(registry))}')
   unknown = options.keys() - inspect.signature(registry[name]).parameters
-  if unknown:
-    raise errors.UserError(
-        f'{where}: {name} has no option {min(unknown)!r}; choose by the config,'
-        ' as in --config=configs/mnist.py:wae_mmd, not by the name alone')
-  return functools.partial(registry[name], *args, **options)
+  # What another name of the registry has as a default nobody has asked for: it
+  # is left from the name that the config had before --config.prior.name=disc.
+  defaults = [(key, p.default) for make in registry.values()
+              for key, p in inspect.signature(make).parameters.items()]
+  asked = [k for k in sorted(unknown) if (k, options[k]) not in defaults]
+  if asked:
+    raise errors.UserError(f'{where}: {name} has no option {asked[0]!r}')
+  known = {k: v for k, v in options.items() if k not in unknown}
+  return functools.partial(registry[name], *args, **known)
 
 
 def optimizer(options, where, epoch):
@@ -47,6 +59,15 @@ def optimizer(options, where, epoch):
   return part(optimizers.OPTIMIZERS, options, where, rate)()
 
 
+def objective(config, known):
+  """The system of a config; it needs no data, only what is `known` of them."""
+  network = part(
+      networks.NETWORKS, config.network, 'config.network', known.shape)()
+  prior = part(priors.PRIORS, config.prior, 'config.prior')
+  return part(objectives.OBJECTIVES, config.objective, 'config.objective',
+              network, prior, known, config.latents)()
+
+
 def build(config):
   """Makes and checks all that a run needs; compiles nothing."""
   mesh = mesh_lib.make(config.devices)
@@ -54,21 +75,20 @@ def build(config):
   dataset = part(data.DATASETS, config.data, 'config.data')()
   shape, size = dataset.train.images.shape[1:], len(dataset.train.images)
   epoch = batches.per_epoch(config.train.batch_size, size)
-  network = part(networks.NETWORKS, config.network, 'config.network', shape)()
-  prior = part(priors.PRIORS, config.prior, 'config.prior')
-  objective = part(
-      objectives.OBJECTIVES, config.objective, 'config.objective', network,
-      prior, base.Data(shape, dataset.bounded, epoch), config.latents)()
-  if objective.examples > size:
+  system = objective(config, base.Data(shape, dataset.bounded, epoch))
+  if system.examples > size:
     raise errors.UserError(
-        f'config.objective: it starts from {objective.examples} training images'
+        f'config.objective: it starts from {system.examples} training images'
         f' (components or pretrain_examples), and {dataset.name} has {size}; '
         'use fewer')
   tx = step_lib.optimizer({
       player: optimizer(options, f'config.optimizers.{player}', epoch)
       for player, options in config.optimizers.items()})
+  for name, check in evals.CHECKS.items():
+    if config.evals[name].run:
+      check(dataset, config.evals[name])
   steps = config.train.steps or config.train.epochs * epoch
-  return Run(config, dataset, objective, mesh, tx, epoch, steps)
+  return Run(config, dataset, system, mesh, tx, epoch, steps)
 
 
 def step(run):

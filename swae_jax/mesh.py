@@ -1,20 +1,35 @@
 """Devices and hosts: the batch is spread over them, the rest is everywhere."""
+import os
+import signal
+
 import jax
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import cluster, errors
+
+HEARTBEAT = 60  # Seconds of silence after which a process is taken for dead.
 
 
-def initialize(coordinator, processes, process):
-  """Joins the other processes of a run; `coordinator` '' is a single one."""
-  if not coordinator:
+def initialize(coordinator='', processes=1, process=0, timeout=300):
+  """Joins the other processes of the run, if flags or a cluster name any.
+
+  Waits `timeout` seconds for them.
+  """
+  if timeout < 1:
+    raise errors.UserError(f'--timeout={timeout}: at least 1 second')
+  found = (cluster.by_flags(coordinator, processes, process)
+           or cluster.by_environment(os.environ))
+  if found is None:
     return
+  more = found.processes - 1
   # A missing peer ends the process in C++: say so while there is time.
-  print(f'waiting for {processes} processes at {coordinator} (this is '
-        f'{process}; each must be started with the same command)', flush=True)
-  jax.distributed.initialize(coordinator, processes, process)
+  print(f'waiting for {more} more process{"es" if more > 1 else ""} at '
+        f'{found.coordinator} ({timeout} s; on TPU pods start on all workers: '
+        '--worker=all)', flush=True)
+  jax.distributed.initialize(**found.options, initialization_timeout=timeout,
+                             heartbeat_timeout_seconds=HEARTBEAT)
 
 
 def make(devices=0):
@@ -76,3 +91,15 @@ def wait(name):
   """Returns when all processes have come here."""
   if jax.process_count() > 1:
     multihost_utils.sync_global_devices(name)
+
+
+def agreed(number, step):
+  """The signal to stop for after this step, or None; the same everywhere.
+
+  `number` is that of the signal which this process has had, or None.  Several
+  processes agree on the step; their SIGTERM is taken by JAX.
+  """
+  if jax.process_count() == 1:
+    return number
+  stop = multihost_utils.reached_preemption_sync_point(step)
+  return (number or signal.SIGTERM) if stop else None

@@ -1,9 +1,11 @@
 """Fetches a data set, checks it, and decodes it once.
 
 python -m swae_jax.prepare NAME --data_dir=DIR [option=value ...]
+python -m swae_jax.prepare inception --from=FILE --data_dir=DIR
 
 What is there already is only checked.  An interrupted download goes on where
 it stopped.  The options are those of the data set, as in size=32.
+The second form converts the weights of the FID's network, once.
 """
 import inspect
 import pathlib
@@ -12,10 +14,12 @@ import sys
 from absl import app, flags
 
 from swae_jax import data, errors
-from swae_jax.data import celeba, download, files
+from swae_jax.data import celeba, download, files, inception_sources
 
 DATA_DIR = flags.DEFINE_string(
     'data_dir', None, 'The folder of the data sets; each has its own in it.')
+FROM = flags.DEFINE_string(
+    'from', None, f'For inception: {inception_sources.KNOWN}.')
 
 
 def _idx(addresses, **md5):
@@ -97,6 +101,16 @@ def _place_celeba(data_dir):
       f'{celeba.NEEDED} and {celeba.NEEDED_PARTITION}, and run this again')
 
 
+def prepare_inception(source, data_dir):
+  """Converts `source`, or checks what is there; in words what that is."""
+  from swae_jax.data import inception  # It loads Flax; no data set does.
+  path = (inception.convert(source, data_dir) if source
+          else inception.find(data_dir))
+  taps, sha256 = inception.content(path)
+  return (f'inception: {path}: features of {", ".join(map(str, taps))} '
+          f'(sha256 of arrays {sha256})')
+
+
 def options_of(name, pairs):
   """{option: value} of the texts option=value, in the type of the default."""
   known = {p.name: p.default for p in
@@ -133,14 +147,19 @@ def parse(argv):
   """Reads the flags; a mistake is one line."""
   try:
     rest = flags.FLAGS(argv)[1:]
-    if not rest or rest[0] not in data.DATASETS:
+    weights = rest[:1] == ['inception']
+    if not weights and (not rest or rest[0] not in data.DATASETS):
       raise errors.UserError(
           'the first argument is the data set, one of '
-          f'{", ".join(data.DATASETS)}; found {rest[:1]}')
+          f'{", ".join(data.DATASETS)}, or inception; found {rest[:1]}')
     if not DATA_DIR.value:
       raise errors.UserError('--data_dir is missing: name the folder of the '
                              'data sets, such as --data_dir=data')
-    options_of(rest[0], rest[1:])
+    if weights and rest[1:] or FROM.value and not weights:
+      raise errors.UserError('inception takes --from and no options, and '
+                             'nothing else takes --from')
+    if not weights:
+      options_of(rest[0], rest[1:])
   except (flags.Error, errors.UserError) as e:
     end(e)
   return [argv[0], *rest]
@@ -154,11 +173,14 @@ def end(error):
 
 def main(argv):
   """Prepares the data set that the first argument names."""
+  name, data_dir = argv[1], DATA_DIR.value
   try:
-    dataset = prepare(argv[1], DATA_DIR.value, **options_of(argv[1], argv[2:]))
+    if name == 'inception':
+      print(prepare_inception(FROM.value, data_dir))
+    else:
+      print(report(prepare(name, data_dir, **options_of(name, argv[2:]))))
   except errors.UserError as e:
     end(e)
-  print(report(dataset))
 
 
 if __name__ == '__main__':

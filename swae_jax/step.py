@@ -12,10 +12,13 @@ from swae_jax.objectives import base
 
 class State(NamedTuple):
   """All that a run is at a step; a checkpoint is this and nothing else."""
-  step: jax.Array  # [] int32: the number of updates done.
+  step: jax.Array  # [] int32: the number of steps done.
   key: jax.Array  # [2] uint32: never changes; a step folds its number in.
   variables: base.Variables
   opt: optax.OptState
+  # [2] int32: how many of the steps were skipped, since what they led to was
+  # not finite: in all, and in a row up to this step.
+  skipped: jax.Array
 
 
 def init(objective, tx, seed, x):
@@ -24,12 +27,22 @@ def init(objective, tx, seed, x):
   variables = objective.init(jax.random.fold_in(key, 0), x)
   return State(jnp.zeros((), jnp.int32),
                jax.random.key_data(jax.random.fold_in(key, 1)), variables,
-               tx.init(variables.params))
+               tx.init(variables.params), jnp.zeros(2, jnp.int32))
 
 
 def optimizer(players):
   """Each player has its own optimizer.  {name: transformation}."""
   return optax.partition(players, {name: name for name in players})
+
+
+def watched(metrics, variables, opt):
+  """What must be finite after a step: (name, array), the loss first."""
+  flat, _ = jax.tree_util.tree_flatten_with_path(
+      [metrics['loss'], *variables, opt])
+  heads = 'the loss', 'params', 'stats', 'opt'
+  return [('/'.join([heads[path[0].idx], *(
+      jax.tree_util.keystr((key,), simple=True) for key in path[1:])]), x)
+          for path, x in flat if jnp.issubdtype(x.dtype, jnp.inexact)]
 
 
 def draw(key, images, binarize):
@@ -45,6 +58,9 @@ def make(objective, tx, everywhere, spread, *, binarize=False):
 
   The batch is gathered on the devices and spread over them; the loss is
   written over the whole batch, so it means the same on any number of them.
+
+  Where its loss or the state that it leads to is not finite, a step changes
+  nothing but the counters: with a finite start all states are finite.
 
   Args:
     objective: what is minimised.
@@ -69,7 +85,19 @@ def make(objective, tx, everywhere, spread, *, binarize=False):
     grads, (stats, metrics) = jax.grad(loss, has_aux=True)(params)
     updates, opt = tx.update(grads, state.opt, params)
     variables = base.Variables(optax.apply_updates(params, updates), stats)
-    return State(state.step + 1, state.key, variables, opt), metrics
+    finite = jnp.stack([jnp.all(jnp.isfinite(x))
+                        for _, x in watched(metrics, variables, opt)])
+    good = jnp.all(finite)
+    variables, opt = jax.tree.map(
+        lambda new, old: jnp.where(good, new, old),
+        (variables, opt), (state.variables, state.opt))
+    total, row = state.skipped
+    skipped = jnp.where(good, jnp.stack([total, 0]),
+                        jnp.stack([total + 1, row + 1]))
+    # `bad` is the place in `watched` of the first that is not finite.
+    metrics = {**metrics, 'bad': jnp.argmin(finite), 'skipped': skipped}
+    return (State(state.step + 1, state.key, variables, opt, skipped),
+            metrics)
 
   return step
 

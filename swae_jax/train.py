@@ -1,114 +1,116 @@
 """The loop: trains, or goes on training, and evaluates."""
+import collections
 import contextlib
 import functools
-import math
 import pathlib
-import platform
+import signal as signal_lib
 import time
-from typing import NamedTuple
 
-import flax
 import jax
 import numpy as np
-import optax
 
-from swae_jax import build, checkpoint, errors, evals, progress, record
+from swae_jax import (
+    build,
+    checkpoint,
+    errors,
+    evaluate,
+    faults,
+    keep,
+    lock,
+    progress,
+    record,
+    resume,
+    signals,
+    validation,
+    watchdog,
+)
 from swae_jax import mesh as mesh_lib
-from swae_jax import step as step_lib
 from swae_jax.data import batches
-from swae_jax.evals import base as evals_base
 
-# Options that do not change what is computed: they may differ on a restart.
-HARMLESS = ('name', 'devices', 'data.dir', 'data.cache_dir',
-            'train.log_every', 'train.save_every', 'train.keep', 'evals')
-LENGTH = ('train.steps', 'train.epochs')  # These may, to train for longer.
+AHEAD = 8  # Steps that may be under way when a signal comes.
 
 
-class Kept(NamedTuple):
-  """Where a run leaves what it will need again."""
-  checkpoints: checkpoint.Checkpoints
-  best: checkpoint.Checkpoints  # The state of the lowest validation loss.
-  metrics: record.Metrics
-  valid: record.Metrics
+def loop(run, state, kept, say, patience=0.):
+  """Trains from `state` on.  Returns the last state, on the host.
 
-
-def check_same(config, workdir):
-  """Refuses to go on in a workdir with a config that computes another run."""
-  old = record.read_json(workdir / 'config.json')
-  changes = record.changes(old, config.to_dict()) if old else {}
-  free = HARMLESS + LENGTH
-  differ = {k: v for k, v in changes.items()
-            if not any(f'{k}.'.startswith(f'{name}.') for name in free)}
-  if differ:
-    shown = '; '.join(f'{k} is {old!r} there and {new!r} now'
-                      for k, (old, new) in list(differ.items())[:3])
-    raise errors.UserError(
-        f'{workdir} holds another run: {shown}; use another --workdir, or the '
-        'same options')
-
-
-def validator(run, everywhere, spread):
-  """state -> mean loss over the validation split, whole batches only."""
-  images = run.dataset.valid.images
-  size = min(run.config.train.batch_size, len(images))
-  size -= size % run.mesh.size
-  images = mesh_lib.put(images, everywhere)
-  rows = [mesh_lib.put(np.arange(i, i + size, dtype=np.int32), spread)
-          for i in range(0, len(images) - size + 1, size)]
-  valid = step_lib.make_valid(run.objective, everywhere, spread)
-
-  def mean(state):
-    losses = []
-    for i, indices in enumerate(rows):
-      losses.append(valid(state, images, indices, np.int32(i)))
-      jax.block_until_ready(losses)
-    return float(np.mean(mesh_lib.fetch(losses)))
-
-  return mean
-
-
-def loop(run, state, kept, say):
-  """Trains from `state` on.  Returns the last state, on the host."""
+  It ends the process after `patience` seconds without a step, if not 0.
+  """
   config, images = run.config.train, run.dataset.train.images
   everywhere = mesh_lib.everywhere(run.mesh)
   spread = mesh_lib.spread(run.mesh)
   draw = functools.partial(batches.indices, run.config.seed,
                            batch_size=config.batch_size, size=len(images))
   # Several virtual devices on few cores dead-lock when steps pile up.
-  in_turn = run.mesh.size > 1 and jax.default_backend() == 'cpu'
+  virtual = run.mesh.size > 1 and jax.default_backend() == 'cpu'
+  ahead, under_way = 0 if virtual else AHEAD, collections.deque()
+  dog = watchdog.Watchdog(patience, kept.folder)
 
-  def report(step, metrics):
-    values = {k: float(v) for k, v in mesh_lib.fetch(metrics).items()}
-    if not math.isfinite(values['loss']):
-      raise errors.Diverged(
-          f'the loss is {values["loss"]} at step {step}; try a smaller '
-          'config.optimizers.model.learning_rate')
-    kept.metrics.add(step, values)
-    say.step(step, values)
+  def validates(step, state):
+    return validation.due(run, step) and validation.validate(
+        run, valid, state, kept, say)
 
-  start, images = int(state.step), mesh_lib.put(images, everywhere)
+  done, images = int(state.step), mesh_lib.put(images, everywhere)
   state, waiting = mesh_lib.put(state, everywhere), None
   step = compiled(run, state, images, say)
-  valid = config.valid_every and validator(run, everywhere, spread)
-  for done in range(start + 1, run.steps + 1):
-    indices = mesh_lib.put(draw(step=done - 1), spread)
-    state, metrics = step(state, images, indices)
-    if in_turn:
-      jax.block_until_ready(state)
-    if waiting:  # Metrics are read while the next step runs.
-      report(*waiting)
-    waiting = (done, metrics) if done % config.log_every == 0 else None
-    last = done == run.steps
-    if valid and done % (config.valid_every * run.epoch) == 0:
-      last |= validate(run, valid(state), state, kept, say)
-    if last or done % config.save_every == 0:
-      if last or waiting:  # A line is on disk before the next checkpoint.
-        report(done, metrics)
-        waiting = None
-      kept.checkpoints.save(mesh_lib.fetch(state))
-    if last:
-      break
+  if config.valid_every:
+    valid = validation.validator(run, state, dog.beat)
+  with signals.saving(), dog:
+    last = validates(done, state) or done == run.steps
+    while not last:
+      faults.point('step')
+      indices = mesh_lib.put(draw(step=done), spread)
+      state, metrics = step(state, images, indices)
+      done += 1
+      under_way.append(metrics)
+      if len(under_way) > ahead:
+        jax.block_until_ready(under_way.popleft())
+      dog.beat()
+      if waiting:  # Metrics are read while the next step runs.
+        report(run, *waiting, kept, say)
+      waiting = (done, metrics) if done % config.log_every == 0 else None
+      last = validates(done, state) or done == run.steps
+      signal = mesh_lib.agreed(signals.asked(), done)
+      if last or signal or done % config.save_every == 0:
+        if last or waiting:  # A line is on disk before the next checkpoint.
+          report(run, done, metrics, kept, say)
+          waiting = None
+        save = kept.save_last if last or signal else kept.save
+        save(mesh_lib.fetch(state))
+      if signal:
+        raise stopped(signal, done)
   return mesh_lib.fetch(state)
+
+
+def report(run, step, metrics, kept, say):
+  """Records the metrics of a step; raises Diverged where the run has."""
+  metrics = mesh_lib.fetch(metrics)
+  (total, row), bad = metrics.pop('skipped'), metrics.pop('bad')
+  values = {k: float(v) for k, v in metrics.items()}
+  if total:
+    values['skipped'] = int(total)
+  kept.metrics.add(step, values)
+  say.step(step, values)
+  if row > run.config.train.max_skipped:
+    name = kept.watched[bad]
+    raise errors.Diverged(
+        f'{name} is {values["loss"] if bad == 0 else "not finite"} at step '
+        f'{step}; {row} updates in a row, from step {step - row + 1} on, were '
+        'skipped; try a smaller config.optimizers.model.learning_rate')
+
+
+def stopped(signal, step):
+  """What to raise when a signal has ended the run after a step."""
+  return errors.Stopped(
+      f'{signal_lib.Signals(signal).name}: saved step {step} in '
+      f'{signals.seconds():.1f} s; run the same command to go on', signal)
+
+
+# One entry for each system in use: another seed of a run compiles nothing.
+@functools.lru_cache(maxsize=4)
+def _steps(objective, tx, mesh, binarize):
+  """Compiled steps of a system by the shapes of their arguments."""
+  del objective, tx, mesh, binarize  # What the steps depend on.
+  return {}
 
 
 def compiled(run, state, images, say):
@@ -116,102 +118,70 @@ def compiled(run, state, images, say):
   began = time.monotonic()
   indices = mesh_lib.put(np.zeros(run.config.train.batch_size, np.int32),
                          mesh_lib.spread(run.mesh))
-  step = build.step(run).lower(state, images, indices).compile()
+  steps = _steps(run.objective, run.tx, run.mesh, run.dataset.binarize)
+  shapes = indices.shape, images.shape
+  if shapes not in steps:
+    steps[shapes] = build.step(run).lower(state, images, indices).compile()
+  step = steps[shapes]
   say.compiled(time.monotonic() - began, step.cost_analysis(),
                step.memory_analysis())
   return step
 
 
-def validate(run, loss, state, kept, say):
-  """Records a validation loss, keeps the best state; True: stop early."""
-  before = [row['loss'] for row in kept.valid.rows]
-  step = int(mesh_lib.fetch(state.step))
-  kept.valid.add(step, {'loss': loss})
-  better = not before or loss < min(before)
-  say.valid(step, loss, better)
-  if better:
-    kept.best.save(mesh_lib.fetch(state))
-  since = 0 if better else len(before) - int(np.argmin(before))
-  return 0 < run.config.train.patience <= since
+def run(config, workdir='', like=None, *, allow_config_change=False,
+        restart=False, patience=0.):
+  """Trains or goes on training, then evaluates; the same command does both.
 
-
-def provenance(run, state):
-  """What a result depends on besides the config."""
-  return {
-      'versions': {m.__name__: m.__version__ for m in (jax, flax, optax, np)},
-      'python': platform.python_version(),
-      'devices': [str(d.device_kind) for d in run.mesh.devices.flat],
-      'processes': jax.process_count(),
-      'data': {'name': run.dataset.name, **run.dataset.provenance},
-      'parameters': {player: sum(x.size for x in jax.tree.leaves(tree))
-                     for player, tree in state.variables.params.items()},
-  }
-
-
-def evaluate(run, state, workdir):
-  """Every evaluator of the config, in order."""
-  key = jax.random.fold_in(jax.random.key(run.config.seed), 2)
-  view = evals_base.view(run.objective, state.variables, run.dataset, key)
-  metrics, pictures = [], []
-  for name, options in run.config.evals.items():
-    options = dict(options)
-    if not options.pop('run'):
-      continue
-    for found in evals.EVALS[name](view, **options):
-      if isinstance(found, evals_base.Metric):
-        metrics.append(found._asdict())
-      else:
-        path = workdir / 'images' / f'{found.name}.png'
-        pictures.append(str(record.save_image(path, found.image)))
-  return {'metrics': metrics, 'pictures': pictures}
-
-
-def keep(stack, run, workdir):
-  """Opens what a run leaves, and finds the state that it goes on from."""
-  state = build.init(run)
-  checkpoints, best = (
-      stack.enter_context(checkpoint.Checkpoints(workdir / name, count))
-      for name, count in (('checkpoints', run.config.train.keep), ('best', 1)))
-  state = checkpoints.restore(state) or state
-  metrics, valid = (
-      stack.enter_context(record.Metrics(
-          workdir / name, int(state.step), write=jax.process_index() == 0))
-      for name in ('metrics.jsonl', 'valid.jsonl'))
-  return state, Kept(checkpoints, best, metrics, valid)
-
-
-def run(config, workdir=''):
-  """Trains or goes on training, then evaluates; the same command does both."""
+  Args:
+    config: the options.
+    workdir: where the run is kept; runs/<config.name> if not given.
+    like: the build.Run of a config that differs in its seed at most: its data
+      and its compiled functions are used again.
+    allow_config_change: also goes on where options have changed that make the
+      run another one.
+    restart: begins again; what is there is moved aside.
+    patience: seconds without a step after which the process ends; 0: never.
+  """
   workdir = pathlib.Path(workdir or f'runs/{config.name}')
   first = jax.process_index() == 0
   say = progress.Progress(quiet=not first)
-  check_same(config, workdir)
-  this = build.build(config)
+  changes = {} if restart else resume.check(
+      config, workdir, allow_config_change)
+  this = like._replace(config=config) if like else build.build(config)
   results = record.read_json(workdir / 'results.json')
-  if results and (results['step'] == this.steps or results['stopped_early']):
+  if not restart and results and (
+      results['step'] == this.steps or results['stopped_early']):
     say.finished(results, workdir)
     return results
   with contextlib.ExitStack() as stack:
-    state, kept = keep(stack, this, workdir)
+    if first:
+      stack.enter_context(lock.hold(workdir))
+      aside = keep.set_aside(workdir) if restart else None
+      if aside:
+        say.line(f'aside     what was there is in {aside} now')
+    mesh_lib.wait('locked')
+    state, kept = keep.keep(stack, this, workdir, say.line)
     if state.step > this.steps:
       raise errors.UserError(
           f'{workdir} is at step {int(state.step)}, behind the {this.steps} '
           'asked for; use another --workdir, or train for longer')
-    if first:
-      record.write_json(workdir / 'config.json', config.to_dict())
-      record.write_json(workdir / 'run.json', provenance(this, state))
     say.start(this, state, workdir)
-    state = loop(this, state, kept, say)
-  results = {'step': int(state.step),
-             'stopped_early': int(state.step) < this.steps,
-             'state_sha256': checkpoint.summary(state)}
-  if config.train.select == 'best':
-    with checkpoint.Checkpoints(workdir / 'best') as best:
-      state = best.restore(state) or state  # None: it ended before one.
-  if first:
-    results |= {'evaluated_step': int(state.step),
-                **evaluate(this, state, workdir)}
-    record.write_json(workdir / 'results.json', results)
-    say.results(results)
-  mesh_lib.wait('evaluated')
+    if changes:
+      say.line(f'changed   {resume.show(changes)}')
+    if first:
+      resume.note(workdir, int(state.step), changes)
+      record.write_json(workdir / 'config.json', config.to_dict())
+      record.write_json(workdir / 'run.json', evaluate.provenance(this, state))
+    state = loop(this, state, kept, say, patience)
+    results = {'step': int(state.step),
+               'stopped_early': int(state.step) < this.steps,
+               'state_sha256': checkpoint.summary(state)}
+    if config.train.select == 'best':
+      state = kept.best.restore(state) or state  # None: it ended before one.
+    if first:
+      results |= evaluate.evaluate(this, state, workdir)
+      faults.point('results')
+      record.write_json(workdir / 'results.json', results)
+      say.results(results)
+    mesh_lib.wait('evaluated')
   return results

@@ -1,11 +1,13 @@
+import errno
 import gc
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import optax
 import pytest
 
-from swae_jax import checkpoint, errors, step
+from swae_jax import checkpoint, errors, faults, step
 from swae_jax.objectives import base
 
 
@@ -18,7 +20,7 @@ def make_state(seed=0, width=3):
   tx = step.optimizer({'model': optax.adam(1e-3)})
   return step.State(np.int32(seed), np.uint32([1, 2]),
                     base.Variables(params, stats),
-                    jax.device_get(tx.init(params)))
+                    jax.device_get(tx.init(params)), np.zeros(2, np.int32))
 
 
 def saved(directory, *states):
@@ -87,7 +89,7 @@ def test_a_flipped_value_is_named(tmp_path, monkeypatch):
     digests = checkpoint.digests
     m.setattr(checkpoint, 'digests', lambda tree: digests(other))
     saved(tmp_path, state)
-  with pytest.raises(errors.DamagedData, match='digest of .*model/dense/ker'):
+  with pytest.raises(errors.DamagedData, match='model/dense/kernel: digest'):
     restored(tmp_path, make_state(0))
 
 
@@ -105,3 +107,66 @@ def test_digest_tells_type_and_shape_apart():
   x = np.zeros((2, 3), np.float32)
   others = x.T, x.astype(np.int32), x.ravel()
   assert len({checkpoint.digest(y) for y in (x, *others)}) == 4
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_where_all_are_damaged_nothing_is_touched(tmp_path):
+  saved(tmp_path, make_state(1), make_state(2))
+  for name in '12':
+    (tmp_path / name / 'variables' / 'manifest.ocdbt').write_bytes(b'')
+  said = []
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    with pytest.raises(errors.DamagedData, match='no usable checkpoint of 2 .*'
+                       'checkpoint 2 is.*nothing was deleted; --restart') as e:
+      checkpoints.restore(make_state(0), said.append)
+  assert e.value.code == 65 and not said
+  assert {p.name for p in tmp_path.iterdir()} == {'1', '2'}
+  gc.collect()
+
+
+def test_what_kills_leave_is_cleared_away(tmp_path):
+  saved(tmp_path, make_state(1))
+  for name in ('2.orbax-checkpoint-tmp-17', '0.deleted', 'corrupt-5'):
+    (tmp_path / name).mkdir()
+  assert restored(tmp_path, make_state(0)).step == 1
+  saved(tmp_path, make_state(3))
+  assert {p.name for p in tmp_path.iterdir()} == {'1', '3', 'corrupt-5'}
+
+
+def test_a_save_that_failed_is_told_once_and_can_be_made_again(
+    tmp_path, monkeypatch):
+  def full(name):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    with monkeypatch.context() as m:
+      m.setattr(faults, 'point', full)
+      checkpoints.save(make_state(4))
+      with pytest.raises(errors.SaveFailed, match='disk full: save at 4 fail'):
+        checkpoints.wait()
+      checkpoints.wait()
+    assert checkpoints.last is None and not checkpoints.steps()
+    checkpoints.again()
+    assert checkpoints.last == 4 and checkpoints.failed is None
+  assert restored(tmp_path, make_state(0)).step == 4
+
+
+def test_what_was_learned_can_be_read_alone(tmp_path):
+  saved(tmp_path, make_state(1))
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    found = checkpoints.restore({'variables': make_state(0).variables},
+                                items=('variables',))
+  jax.tree.map(np.testing.assert_array_equal, found['variables'],
+               make_state(1).variables)
+
+
+def test_a_checkpoint_from_before_updates_were_skipped_is_read(tmp_path):
+  class Old(NamedTuple):
+    step: Any
+    key: Any
+    variables: Any
+    opt: Any
+
+  state = make_state(1)
+  saved(tmp_path, Old(*state[:4]))
+  jax.tree.map(np.testing.assert_array_equal,
+               restored(tmp_path, make_state(0)), state)

@@ -10,13 +10,18 @@ import swae_jax
 
 ROOT = pathlib.Path(swae_jax.__file__).parent
 FLOORS = [
-    {'errors', 'losses', 'priors'},
+    {'cluster', 'errors', 'faults', 'lock', 'losses', 'priors', 'signals',
+     'watchdog'},
     {'networks', 'optimizers'},
     {'objectives', 'data'},
     {'evals', 'mesh', 'step'},
     {'build', 'checkpoint', 'record', 'progress'},
-    {'train'},
-    {'main', 'prepare'},
+    {'evaluate', 'keep', 'resume', 'rows', 'validation'},
+    {'saved', 'train'},
+    {'dry_run', 'grid', 'trained'},
+    {'command', 'tabulate'},
+    {'apply', 'doctor', 'export', 'main', 'prepare', 'report', 'tables',
+     'verify'},
 ]
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 OPEN_TO_ALL = {'errors'}

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from swae_jax import objectives
+from swae_jax import lock, objectives
 
 ROOT = pathlib.Path(__file__).parent.parent
 CONFIG = 'tests/tiny_config.py'
@@ -21,17 +21,17 @@ def command(*args, config=CONFIG):
   return [sys.executable, '-m', 'swae_jax.main', f'--config={config}', *args]
 
 
-def environment(devices=1):
+def environment(devices=1, fault=''):
   # A cache that a kill may damage is not shared with other tests.
   kept = {k: v for k, v in os.environ.items()
           if k != 'JAX_COMPILATION_CACHE_DIR'}
   return {**kept, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': 'tests',
-          'JAX_NUM_CPU_DEVICES': str(devices)}
+          'JAX_NUM_CPU_DEVICES': str(devices), 'SWAE_JAX_FAULT': fault}
 
 
-def start(*args, config=CONFIG, devices=1):
+def start(*args, config=CONFIG, devices=1, fault=''):
   return subprocess.Popen(
-      command(*args, config=config), cwd=ROOT, env=environment(devices),
+      command(*args, config=config), cwd=ROOT, env=environment(devices, fault),
       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -115,6 +115,54 @@ def test_killed_and_started_again_it_ends_the_same(tmp_path):
   check_equal(tmp_path / 'run')
 
 
+FEW = ['--config.train.steps=60', '--config.train.save_every=3']
+
+
+@pytest.fixture(scope='module')
+def straight(tmp_path_factory):
+  """The workdir of a run to which nothing happens."""
+  workdir = tmp_path_factory.mktemp('straight') / 'run-straight'
+  finish(start(*FEW, f'--workdir={workdir}'))
+  return workdir
+
+
+@pytest.mark.parametrize('fault,code,words', [
+    pytest.param(*case, marks=pytest.mark.slow if i > 1 else ())
+    for i, case in enumerate([
+        ('step:20:sigterm', 143, 'SIGTERM: saved step 2'),
+        ('commit:4', 137, ''),
+        ('step:20:sigint', 130, 'SIGINT: saved step 2'),
+        ('save:4', 137, ''), ('prune:2', 137, ''), ('metrics:9', 137, ''),
+        ('results:1', 137, ''), ('results:1:sigterm', 143, 'nothing to save'),
+        ('save:9+:enospc', 74, 'disk full: save at 60 failed, last good 24')])])
+def test_after_a_fault_it_ends_the_same(fault, code, words, straight, tmp_path):
+  workdir = straight.parent / fault.replace(':', '-')
+  args = [*FEW, f'--workdir={workdir}']
+  _, err = finish(start(*args, fault=fault), code)
+  lines = [line for line in err.splitlines() if line.startswith('swae_jax: ')]
+  assert words in ''.join(lines) and len(lines) == bool(words)
+  finish(start(*args))
+  a, b = final(straight), final(workdir)
+  assert a['state_sha256'] == b['state_sha256']
+  assert a['metrics'] == b['metrics']
+  assert ((straight / 'metrics.jsonl').read_text()
+          == (workdir / 'metrics.jsonl').read_text())
+
+
+def test_a_second_process_is_sent_away(tmp_path):
+  args = [*FEW, f'--workdir={tmp_path}']
+  first = start(*args, fault='step:5:hang')
+  for line in first.stdout:
+    if line.startswith('workdir'):
+      break
+  _, err = finish(start(*args), 75)
+  assert f'{tmp_path} is in use by ' in err and f':{first.pid} since 2' in err
+  first.kill()
+  first.communicate()
+  with lock.hold(tmp_path):  # Its death has given it back.
+    pass
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('system', objectives.OBJECTIVES)
 def test_twenty_kills(system, tmp_path):
@@ -139,7 +187,7 @@ def test_two_processes_train_as_one(tmp_path):
                 f'--coordinator=localhost:{port}', f'--process={i}', devices=4)
           for i in range(2)]
   (first, _), (second, _) = map(finish, both)
-  assert 'waiting for 2 processes' in first and '8 x cpu, 2 proc' in first
+  assert 'waiting for 1 more process' in first and '8 x cpu, 2 proc' in first
   assert 'step 5/5' not in second
   one, two = ([json.loads(line) for line in
                (tmp_path / name / 'metrics.jsonl').read_text().splitlines()]

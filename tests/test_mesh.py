@@ -1,4 +1,6 @@
 """Devices: how many, how a batch is shared, and arrays there and back."""
+import inspect
+import os
 import re
 
 import jax
@@ -6,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from swae_jax import errors, mesh
+from swae_jax import cluster, errors, mesh
 
 
 @pytest.mark.parametrize('devices', [-1, 9])
@@ -109,13 +111,59 @@ def test_a_spread_batch_is_summed_over_all_devices():
   assert mesh.fetch(total) == x.sum()
 
 
-def test_only_a_run_of_several_processes_is_joined(monkeypatch, capsys):
+@pytest.fixture
+def joined(monkeypatch, capsys):
+  """What jax.distributed was told, and what had been printed by then."""
   calls = []
-  monkeypatch.setattr(jax.distributed, 'initialize',
-                      lambda *args: calls.append((args, capsys.readouterr())))
+  monkeypatch.setattr(
+      jax.distributed, 'initialize',
+      lambda **kwargs: calls.append((kwargs, capsys.readouterr().out)))
+  for name in list(os.environ):
+    if name.startswith(('SLURM_', 'OMPI_', 'TPU_', 'MEGASCALE_')):
+      monkeypatch.delenv(name)
+  monkeypatch.setenv('TPU_SKIP_MDS_QUERY', '1')
+  return calls
+
+
+def test_a_single_process_waits_for_nobody(joined):
   mesh.initialize('', 1, 0)
-  assert not calls
-  mesh.initialize('host:123', 4, 2)
-  (args, said), = calls
-  assert args == ('host:123', 4, 2)
-  assert 'waiting for 4 processes at host:123 (this is 2' in said.out
+  mesh.initialize()
+  assert not joined
+
+
+def test_flags_name_the_processes(joined):
+  mesh.initialize('host:123', 2, 1)
+  mesh.initialize('host:123', 4, 2, timeout=20)
+  (two, said), (four, said_of_four) = joined
+  assert said == ('waiting for 1 more process at host:123 (300 s; on TPU pods '
+                  'start on all workers: --worker=all)\n')
+  assert said_of_four.startswith(
+      'waiting for 3 more processes at host:123 (20 s; ')
+  assert two == {'coordinator_address': 'host:123', 'num_processes': 2,
+                 'process_id': 1, 'cluster_detection_method': 'deactivate',
+                 'initialization_timeout': 300,
+                 'heartbeat_timeout_seconds': 60}
+  assert four['initialization_timeout'] == 20 and four['process_id'] == 2
+
+
+def test_a_cluster_is_joined_without_flags(joined, monkeypatch):
+  monkeypatch.setenv('TPU_WORKER_HOSTNAMES', 'w0,w1')
+  mesh.initialize('', 1, 0)
+  (options, said), = joined
+  assert said.startswith('waiting for 1 more process at w0:8482 (300 s; ')
+  assert options == {'initialization_timeout': 300,
+                     'heartbeat_timeout_seconds': 60}
+
+
+def test_a_time_out_is_a_number_of_seconds(joined):
+  with pytest.raises(errors.UserError, match='timeout=0'):
+    mesh.initialize('host:123', 2, 1, timeout=0)
+  assert not joined
+
+
+def test_jax_takes_what_it_is_told():
+  taken = inspect.signature(jax.distributed.initialize).parameters
+  told = {**cluster.by_flags('host:123', 2, 1).options,
+          'local_device_ids': [0], 'initialization_timeout': 1,
+          'heartbeat_timeout_seconds': 1}
+  assert told.keys() <= taken.keys()

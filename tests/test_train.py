@@ -1,14 +1,27 @@
 """The one loop: resume, devices, refusals, what a run leaves behind."""
+import errno
 import functools
+import gc
 import json
 import math
+import os
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from configs import systems
-from swae_jax import build, checkpoint, errors, objectives, record, train
+from swae_jax import (
+    build,
+    checkpoint,
+    errors,
+    faults,
+    objectives,
+    record,
+    train,
+    validation,
+)
 from swae_jax import mesh as mesh_lib
 import tiny
 
@@ -151,7 +164,7 @@ def test_a_workdir_of_another_run_is_refused(tmp_path, option, value):
   other = tiny.config(steps=20)
   other.update_from_flattened_dict({option: value})
   before = (tmp_path / 'config.json').read_bytes()
-  with pytest.raises(errors.UserError, match=f'{option} is .* there and'):
+  with pytest.raises(errors.UserError, match=f'{option}: .* vs'):
     train.run(other, tmp_path)
   assert (tmp_path / 'config.json').read_bytes() == before
 
@@ -166,17 +179,188 @@ def test_harmless_options_may_differ(tmp_path):
   assert 'knn5_accuracy' in {m['name'] for m in results['metrics']}
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
-  config = tiny.config(steps=40, log_every=1, save_every=1)
-  config.optimizers.model.learning_rate = 1e30
-  with pytest.raises(errors.Diverged, match='loss is (nan|inf) at step'):
+def test_a_changed_course_is_taken_if_asked_for_and_recorded(tmp_path, capsys):
+  train.run(tiny.config(), tmp_path)
+  other = tiny.config(steps=20)
+  other.objective.beta = .25
+  train.run(other, tmp_path, allow_config_change=True)
+  assert 'objective.beta: 0.5 (checkpoint) vs 0.25' in capsys.readouterr().out
+  change, = (json.loads(line) for line in
+             (tmp_path / 'config_changes.jsonl').read_text().splitlines())
+  assert change['step'] == 10
+  assert change['changes'] == {'objective.beta': [.5, .25]}
+  assert record.read_json(tmp_path / 'config.json')['objective']['beta'] == .25
+  other.latents = 3
+  with pytest.raises(errors.UserError, match='latents: 2 .* vs 3 .now.; use'):
+    train.run(other, tmp_path, allow_config_change=True)
+
+
+def test_a_restart_sets_the_old_run_aside(tmp_path):
+  first = train.run(tiny.config(), tmp_path)
+  other = tiny.config()
+  other.seed = 1
+  assert train.run(other, tmp_path, restart=True)['seed'] == 1
+  assert record.read_json(tmp_path / 'old-1' / 'results.json') == first
+  assert (tmp_path / 'old-1' / 'checkpoints' / '10').is_dir()
+  assert metrics_of(tmp_path / 'old-1') != metrics_of(tmp_path)
+
+
+def sick(monkeypatch, name, bad, where='loss'):
+  """A system that is not finite at the steps `bad`; compiled anew."""
+  make = objectives.OBJECTIVES[name]
+
+  @functools.wraps(make)
+  def made(*args, **options):
+    objective = make(*args, **options)
+
+    def loss(variables, x, key, step):
+      value, (stats, metrics) = objective.loss(variables, x, key, step)
+      hit = jnp.isin(step, jnp.array(bad))
+      if where == 'loss':
+        value = jnp.where(hit, jnp.nan, value)
+        return value, (stats, {**metrics, 'loss': value})
+      first = jnp.sum(jax.tree.leaves(variables.params)[0])
+      return value + _spike(first, hit), (stats, metrics)
+
+    return objective._replace(loss=loss)
+
+  monkeypatch.setitem(objectives.OBJECTIVES, name, made)
+
+
+@jax.custom_vjp
+def _spike(x, hit):
+  """Zero, with an infinite derivative where hit."""
+  del hit
+  return 0. * x
+
+
+_spike.defvjp(lambda x, hit: (0. * x, hit),
+              lambda hit, g: (jnp.where(hit, jnp.inf, 0. * g), None))
+
+
+@pytest.mark.parametrize('where', ['loss', 'gradient'])
+def test_an_update_that_is_not_finite_is_skipped(where, tmp_path, monkeypatch):
+  sick(monkeypatch, 'swae', [3, 4, 7], where)
+  straight = train.run(tiny.config(steps=12), tmp_path / 'a')
+  train.run(tiny.config(steps=9), tmp_path / 'b')
+  resumed = train.run(tiny.config(steps=12), tmp_path / 'b')
+  assert straight['state_sha256'] == resumed['state_sha256']
+  like = build.init(build.build(tiny.config()))
+  with checkpoint.Checkpoints(tmp_path / 'a' / 'checkpoints') as checkpoints:
+    state = checkpoints.restore(like)
+  assert list(state.skipped) == [3, 0] and state.step == 12
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(state))
+  rows = metrics_of(tmp_path / 'a')
+  assert [row.get('skipped', 0) for row in rows] == [0, 1, 2, 3, 3, 3]
+  if where == 'loss':
+    assert [row['loss'] is None for row in rows] == [
+        False, True, False, True, False, False]
+
+
+@pytest.mark.parametrize('where,words', [
+    ('loss', 'the loss is nan at step 10; 5 .* from step 6 on'),
+    ('gradient', 'params/model/.* is not finite at step 10; 5 ')])
+def test_many_such_in_a_row_stop_the_run(where, words, tmp_path, monkeypatch):
+  sick(monkeypatch, 'swae', list(range(5, 30)), where)
+  config = tiny.config(steps=40, max_skipped=4, save_every=1)
+  with pytest.raises(errors.Diverged, match=words) as e:
     train.run(config, tmp_path)
+  assert e.value.code == 70
   like = build.init(build.build(config))
   with checkpoint.Checkpoints(tmp_path / 'checkpoints') as checkpoints:
-    state = checkpoints.restore(like)
-  last = metrics_of(tmp_path)[-1]
-  assert math.isfinite(last['loss'])
-  assert int(state.step) <= last['step']
+    for step in checkpoints.steps():
+      arrays = checkpoints.read(step)
+      assert all(np.isfinite(x).all() for x in arrays.values())
+    assert checkpoints.restore(like).step == 9
+
+
+def failing(monkeypatch, point, times, number):
+  """The next `times` passes of a point raise an OSError."""
+  left = list(range(times))
+
+  def fail(name):
+    if name == point and left:
+      left.pop()
+      raise OSError(number, os.strerror(number))
+  monkeypatch.setattr(faults, 'point', fail)
+
+
+def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
+    tmp_path, monkeypatch, capsys):
+  straight = train.run(tiny.config(steps=12, save_every=3), tmp_path / 'a')
+  failing(monkeypatch, 'save', 2, errno.ENOSPC)
+  results = train.run(tiny.config(steps=12, save_every=3), tmp_path / 'b')
+  assert results['state_sha256'] == straight['state_sha256']
+  out = capsys.readouterr().out
+  assert ('disk full: save at 3 failed, none is there yet, trying again at 6'
+          in out and 'save at 6 failed' in out and 'save at 9' not in out)
+  assert metrics_of(tmp_path / 'a') == metrics_of(tmp_path / 'b')
+
+
+def test_a_disk_that_stays_full_ends_with_a_code(tmp_path, monkeypatch):
+  straight = train.run(tiny.config(steps=12, save_every=5), tmp_path / 'a')
+  train.run(tiny.config(steps=5, save_every=5), tmp_path / 'b')
+  with monkeypatch.context() as m:
+    failing(m, 'save', 99, errno.ENOSPC)
+    with pytest.raises(errors.SaveFailed, match='disk full: save at 12 failed,'
+                       ' last good 5; make room') as e:
+      train.run(tiny.config(steps=12, save_every=5), tmp_path / 'b')
+  assert e.value.code == 74
+  resumed = train.run(tiny.config(steps=12, save_every=5), tmp_path / 'b')
+  assert resumed['state_sha256'] == straight['state_sha256']
+
+
+def test_metrics_that_found_no_room_come_later(tmp_path, monkeypatch):
+  config = tiny.config(steps=12, log_every=1, save_every=4)
+  train.run(config, tmp_path / 'a')
+  failing(monkeypatch, 'metrics', 6, errno.ENOSPC)
+  train.run(config, tmp_path / 'b')
+  assert metrics_of(tmp_path / 'a') == metrics_of(tmp_path / 'b')
+
+
+def test_a_failure_that_passes_is_not_seen(tmp_path, monkeypatch, capsys):
+  monkeypatch.setattr(checkpoint, 'PAUSES', (0., 0., 0.))
+  failing(monkeypatch, 'save', 3, errno.EIO)
+  train.run(tiny.config(), tmp_path)
+  assert 'failed' not in capsys.readouterr().out
+  assert {p.name for p in (tmp_path / 'checkpoints').iterdir()} == {'5', '10'}
+
+
+# Orbax leaves an event loop behind when a file cannot be read.
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_after_a_damaged_checkpoint_the_run_ends_the_same(tmp_path, capsys):
+  config = tiny.config(steps=14, save_every=4)
+  straight = train.run(config, tmp_path / 'a')
+  train.run(tiny.config(steps=8, save_every=4), tmp_path / 'b')
+  for path in (tmp_path / 'b' / 'checkpoints' / '8').rglob('d/*'):
+    path.write_bytes(path.read_bytes()[:-1])
+  assert train.run(config, tmp_path / 'b')['state_sha256'] == straight[
+      'state_sha256']
+  out = capsys.readouterr().out
+  assert 'checkpoint 8 is damaged (' in out
+  assert 'moved to corrupt-8; using 4' in out and 'resuming at step 4' in out
+  assert {p.name for p in (tmp_path / 'b' / 'checkpoints').iterdir()} == {
+      'corrupt-8', '12', '14'}
+  for name in ('a', 'b'):
+    rows = metrics_of(tmp_path / name)
+    assert [row['step'] for row in rows] == [2, 4, 6, 8, 10, 12, 14]
+  gc.collect()
+
+
+def test_a_run_killed_after_an_early_stop_has_stopped(tmp_path, monkeypatch):
+  losses = [1., 2., 3., 0., 0., 0., 0., 0., 0., 0.]
+  monkeypatch.setattr(
+      validation, 'validator',
+      lambda *_: lambda state: losses[state.step // 40 - 1])
+  config = tiny.config(steps=400, save_every=1000, log_every=100,
+                       valid_every=1, patience=2, select='best')
+  with monkeypatch.context() as m:
+    failing(m, 'results', 1, errno.EIO)
+    with pytest.raises(OSError, match='error'):
+      train.run(config, tmp_path)
+  results = train.run(config, tmp_path)
+  assert results['stopped_early'] and results['step'] == 120
+  assert results['evaluated_step'] == 40
 
 
 @pytest.mark.parametrize('option,value,words', [
@@ -210,7 +394,8 @@ def test_an_image_size_that_the_network_cannot_take_is_named(tmp_path):
 def test_validation_keeps_the_best_state_and_stops(tmp_path, monkeypatch):
   losses = [5., 3., 4., 3., 2.]
   monkeypatch.setattr(
-      train, 'validator', lambda *_: lambda state: losses[state.step // 40 - 1])
+      validation, 'validator',
+      lambda *_: lambda state: losses[state.step // 40 - 1])
   config = tiny.config(steps=400, save_every=1000, log_every=100,
                        valid_every=1, patience=2, select='best')
   results = train.run(config, tmp_path)

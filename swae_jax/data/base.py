@@ -26,6 +26,7 @@ class Dataset(NamedTuple):
   bounded: bool  # Values lie in [0, 1] once scaled: a sigmoid reaches them.
   classes: int
   provenance: dict  # For the run's record: source, files, difference.
+  grey: np.ndarray | None = None  # Test images before they were binarized.
 
 
 def to_float(images):
@@ -52,7 +53,8 @@ def binarize(dataset):
   fixed = {
       split: part._replace(images=binarized(part.images, BINARIZE_SEEDS[split]))
       for split, part in (('valid', dataset.valid), ('test', dataset.test))}
-  return dataset._replace(binarize=True, **fixed)
+  return dataset._replace(
+      binarize=True, grey=dataset.test.images, **fixed)
 
 
 def fixed_train(dataset):

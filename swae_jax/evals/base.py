@@ -19,13 +19,18 @@ class View(NamedTuple):
   # x [N, H, W, C], S -> log p(x, z) - log q(z | x) at S draws of z each [S, N],
   # the same at each call; None where a system has no such densities.
   log_weights: Callable | None = None
+  # x as in encode -> one draw of each code [N, D], the same at each call; the
+  # mean where the encoder is deterministic.
+  draw: Callable | None = None
 
 
 class Metric(NamedTuple):
-  """A number, and how many samples stand behind it."""
+  """A number, and what stands behind it."""
   name: str
   value: float
   samples: int
+  split: str = 'test'
+  protocol: str = ''  # What the name does not say of how it was computed.
 
 
 class Picture(NamedTuple):
@@ -36,21 +41,28 @@ class Picture(NamedTuple):
 
 def view(objective, variables, dataset, key, batch_size=500):
   """The view of `objective` with `variables`; `key` is that of the samples."""
-  encode, decode, sample, log_weight = _compiled(objective)
+  encode, draw_code, decode, sample, log_weight = _compiled(objective)
+  # One key for all would make the noise of a code that of a sample.
+  prior_key, code_key, weight_key = jax.random.split(key, 3)
 
-  def draw(n):
+  def prior(n):
     # Each batch has its own key, so fewer samples are the first of more.
-    batches = [sample(variables, jax.random.fold_in(key, i), batch_size)
+    batches = [sample(variables, jax.random.fold_in(prior_key, i), batch_size)
                for i in range(max(1, -(-n // batch_size)))]
     return np.concatenate([np.asarray(z) for z in batches])[:n]
 
+  def draw(x):
+    keys = (jax.random.fold_in(code_key, i) for i in itertools.count())
+    return _batched(lambda v, batch: draw_code(v, batch, next(keys)),
+                    variables, x, batch_size)
+
   def log_weights(x, samples):
-    return _weighed(log_weight, variables, x, samples, key, batch_size)
+    return _weighed(log_weight, variables, x, samples, weight_key, batch_size)
 
   return View(
       lambda x: _batched(encode, variables, x, batch_size),
-      lambda z: _batched(decode, variables, z, batch_size), draw, dataset,
-      log_weights if log_weight else None)
+      lambda z: _batched(decode, variables, z, batch_size), prior, dataset,
+      log_weights if log_weight else None, draw)
 
 
 def is_image(shape):
@@ -67,13 +79,16 @@ def _compiled(objective):
   def encode(variables, x):
     return objective.encode(variables, data_base.to_float(x))
 
+  def draw(variables, x, key):
+    return objective.encode(variables, data_base.to_float(x), key)
+
   def log_weight(variables, x, key, draws):
     # What does not depend on the key, as the code's law, is computed once.
     return jax.vmap(
         lambda k: objective.log_weight(variables, data_base.to_float(x), k))(
             jax.random.split(key, draws))
 
-  return (jax.jit(encode), jax.jit(objective.decode),
+  return (jax.jit(encode), jax.jit(draw), jax.jit(objective.decode),
           jax.jit(objective.sample, static_argnums=2),
           objective.log_weight and jax.jit(log_weight, static_argnums=3))
 

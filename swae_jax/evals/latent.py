@@ -30,37 +30,18 @@ def _grid(side, extent):
   return np.stack([first.ravel(), second.ravel()], 1)
 
 
-def _limits(z):
-  """Corners of the square that holds all finite points, with a margin."""
-  z = z[np.isfinite(z).all(1)]
-  if len(z) == 0:
-    return np.full(2, -1.), np.full(2, 1.)
-  low, high = z.min(0), z.max(0)
-  half = max(.53 * np.max(high - low), 1e-3)
-  return (low + high) / 2 - half, (low + high) / 2 + half
-
-
 def _scatter(z, labels, z_prior, classes):
   """Two panels with the same limits, uint8 [H, W, 3]."""
-  import matplotlib
-  from matplotlib import figure
-  from matplotlib.backends import backend_agg
-  fig = figure.Figure(figsize=(10, 4.8), dpi=100, layout='constrained')
-  canvas = backend_agg.FigureCanvasAgg(fig)
+  from swae_jax.evals import scatter  # Loads matplotlib: only when asked for.
+  fig = scatter.new(1000, 480)
   codes, prior = fig.subplots(1, 2, sharex=True, sharey=True)
-  cmap = matplotlib.colormaps['tab10' if classes <= 10 else 'turbo']
-  colours = cmap(np.arange(classes) if classes <= 10
-                 else np.linspace(0, 1, classes))
-  for c in range(classes):
-    codes.scatter(*z[labels == c].T, s=6, color=colours[c], label=str(c))
+  scatter.by_class(codes, z, labels, classes)
   prior.scatter(*z_prior.T, s=6, color='0.2')
+  prior.grid(alpha=.3)
   codes.set_title('codes of test examples by class')
   prior.set_title('samples of the prior')
-  low, high = _limits(np.concatenate([z, z_prior]))
+  low, high = scatter.limits(np.concatenate([z, z_prior]))
   for panel in (codes, prior):
     panel.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect='equal')
-    panel.grid(alpha=.3)
-  if classes <= 20:
-    fig.legend(loc='outside right center', markerscale=2, frameon=False)
-  canvas.draw()
-  return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+  scatter.legend(fig, codes, classes)
+  return scatter.pixels(fig)

@@ -21,6 +21,7 @@ from swae_jax.losses.elbo import (
 )
 from swae_jax.losses.frechet import frechet
 from swae_jax.losses.joint_ot import JointOT, joint_ot
+from swae_jax.losses.kid import kid
 from swae_jax.losses.likelihoods import (
   bernoulli,
   gaussian,
@@ -35,7 +36,7 @@ from swae_jax.losses.sliced import max_sliced_wasserstein, sliced_wasserstein
 __all__ = (
     'JointOT', 'a_mim', 'bernoulli', 'critic_loss', 'decoder_mim', 'elbo',
     'elbo_two_level', 'frechet', 'gather', 'gaussian', 'generator_loss',
-    'importance_bound', 'imq', 'joint_ot', 'kl_normal', 'kl_sampled',
+    'importance_bound', 'imq', 'joint_ot', 'kid', 'kl_normal', 'kl_sampled',
     'logistic_256', 'max_sliced_wasserstein', 'mmd', 'multiscale', 'nearest',
     'normal', 'normal_mixture', 'power_error', 'rbf', 'sliced_wasserstein',
     'squared_distances', 'squared_error', 'symmetric_mim',

@@ -86,6 +86,51 @@ def test_codes_that_are_not_finite_have_no_accuracy():
                                                        'knn3_accuracy']
 
 
+def noisy(view, std=.5):
+  """The view with an encoder that draws: one noise for each row of a call."""
+
+  def draw(x):
+    z = view.encode(x)
+    noise = np.random.default_rng(7).normal(size=z.shape)
+    return z + np.float32(std) * np.float32(noise)
+  return view._replace(draw=draw)
+
+
+def test_sampled_codes_are_named_so_and_drawn_with_a_noise_of_their_own():
+  view = noisy(make())
+  train, test = view.data.train, view.data.test
+  mean, sampled = knn.run(view, k=(3,))
+  assert [mean] == list(knn.run(make(), k=(3,)))
+  codes = view.draw(np.concatenate([train.images, test.images]))
+  want = accuracy(codes[:40], train.labels, codes[40:], test.labels, 3)
+  assert sampled == base.Metric('knn3_accuracy_sampled_code', want, 25)
+
+
+def test_noise_tells_nothing_of_the_class():
+  """Codes of noise alone: the same on both sides, it would pair the rows."""
+  view = make(n=400, m=400, classes=2, encode=lambda x: np.zeros((len(x), 3)))
+  data = view.data
+  data.test = data.test._replace(labels=data.train.labels)
+  (found,) = knn.run(noisy(view), k=(1,), code='sample')
+  assert .4 < found.value < .6
+
+
+@pytest.mark.parametrize('code, want', [
+    ('mean', ['knn1_accuracy']), ('sample', ['knn1_accuracy_sampled_code']),
+    ('both', ['knn1_accuracy', 'knn1_accuracy_sampled_code'])])
+def test_choice_of_codes(code, want):
+  found = lambda view: [m.name for m in knn.run(view, k=(1,), code=code)]
+  assert found(noisy(make())) == want
+  # A deterministic encoder has but one code.
+  still = [name for name in want if name == 'knn1_accuracy']
+  assert found(make()) == found(noisy(make(), std=0)) == still
+
+
+def test_unknown_code_is_refused():
+  with pytest.raises(errors.UserError, match="code='median': choose one of"):
+    list(knn.run(make(), code='median'))
+
+
 @pytest.mark.parametrize('k', [(0,), (1, 41), ()])
 def test_impossible_k_is_refused(k):
   with pytest.raises(errors.UserError, match=r'knn: k must lie in 1\.\.40'):

@@ -83,14 +83,6 @@ def test_scatter_survives_codes_that_are_not_finite():
       'latent']
 
 
-def test_limits_are_a_square_around_all_points():
-  low, high = latent._limits(np.float64([[0, 0], [4, 1], [np.nan, 99]]))
-  np.testing.assert_allclose(high - low, 4 * 1.06)
-  np.testing.assert_allclose((high + low) / 2, [2, .5])
-  low, high = latent._limits(np.ones((3, 2)))
-  assert (low < 1).all() and (high > 1).all()
-
-
 def test_manifold_is_the_plane_with_its_axes_to_the_right_and_up(monkeypatch):
   monkeypatch.setattr(pictures, 'WIDTH', 1)
   view = make()

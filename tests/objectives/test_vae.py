@@ -124,8 +124,8 @@ def test_warm_up(system, step, weight):
   """Over 2 epochs of 10 steps."""
   options = {} if system == 'vae' else {'components': B}
   o = OBJECTIVES[system](
-      NETWORK, priors.normal, base.Data(SHAPE, True, EPOCH), D, warm_up=2, beta=3.,
-      **options)
+      NETWORK, priors.normal, base.Data(SHAPE, True, EPOCH), D, warm_up=2,
+      beta=3., **options)
   variables = o.init(jax.random.key(0), X)
   loss, (_, m) = loss_of(o, variables, step=step)
   np.testing.assert_allclose(

@@ -1,0 +1,126 @@
+"""What a run leaves in its workdir while it trains: opened, saved, set aside.
+
+A checkpoint relies on what was written before it: the lines of metrics up to
+its step, and the state that the lines of validation call the best.  It is
+started when they are there, so a run that goes on from it misses nothing.
+"""
+import contextlib
+import itertools
+import pathlib
+import shutil
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from swae_jax import build, checkpoint, errors, record
+from swae_jax import step as step_lib
+
+
+class Kept(NamedTuple):
+  """Where a run leaves what it will need again."""
+  checkpoints: checkpoint.Checkpoints
+  best: checkpoint.Checkpoints  # The state of the lowest validation loss.
+  metrics: record.Metrics
+  valid: record.Metrics
+  folder: pathlib.Path
+  watched: list  # Names of what must be finite, the loss first.
+  following: Any  # step -> the step of the next save.
+  say: Any  # Of a line.
+
+  def save(self, state):
+    """Starts to save a state; what has failed is said, and the run goes on."""
+    step = int(state.step)
+    self._try(self.checkpoints.wait, step)
+    self._try(lambda: self._start(state), self.following(step))
+
+  def _try(self, start, again):
+    try:
+      start()
+    except errors.SaveFailed as e:
+      self.say(f'{e}, {self._last_good()}, trying again at {again}')
+
+  def save_best(self, state):
+    """Starts to save the state of the lowest validation loss so far."""
+    with contextlib.suppress(errors.SaveFailed):  # It was not the best.
+      self.best.wait()
+    self.best.save(state)
+
+  def save_last(self, state):
+    """Saves a state; it is there when this returns.  Raises SaveFailed."""
+    with contextlib.suppress(errors.SaveFailed):  # This one is newer.
+      self.checkpoints.wait()
+    try:
+      self._start(state)
+      self.checkpoints.wait()
+    except errors.SaveFailed as e:
+      raise errors.SaveFailed(f'{e}, {self._last_good()}; make room and run '
+                              'the same command to go on') from e
+
+  def _start(self, state):
+    try:
+      self.metrics.flush()
+      self.valid.flush()
+    except OSError as e:
+      raise checkpoint.failure(e, int(state.step)) from e
+    self.best.again()
+    self.checkpoints.save(state)
+
+  def _last_good(self):
+    last = self.checkpoints.last
+    return 'none is there yet' if last is None else f'last good {last}'
+
+
+def keep(stack, run, workdir, say):
+  """Opens what a run leaves, and finds the state that it goes on from."""
+  state, config = build.init(run), run.config.train
+  write = jax.process_index() == 0
+  if write:
+    for path in workdir.glob('*.partial'):  # A kill has left it.
+      path.unlink()
+  checkpoints, best = (
+      stack.enter_context(checkpoint.Checkpoints(workdir / name, count))
+      for name, count in (('checkpoints', config.keep), ('best', 1)))
+  state = checkpoints.restore(state, say) or state
+  step = int(state.step)
+  events = None
+  if config.tensorboard and write:
+    events = stack.enter_context(record.events(workdir / 'tensorboard', step))
+  metrics, valid = (
+      stack.enter_context(record.Metrics(workdir / name, step, write, events))
+      for name in ('metrics.jsonl', 'valid.jsonl'))
+  warn_of_space(state, config, workdir, say)
+  every = config.save_every
+  following = lambda step: min((step // every + 1) * every, run.steps)
+  watched = [name for name, _ in step_lib.watched(
+      {'loss': np.zeros((), np.float32)}, state.variables, state.opt)]
+  return state, Kept(checkpoints, best, metrics, valid, workdir, watched,
+                     following, say)
+
+
+def warn_of_space(state, config, workdir, say):
+  """Says so where the disk has no room for the checkpoints."""
+  size = sum(x.nbytes for x in jax.tree.leaves(state))
+  count = config.keep + 1 + (2 if config.valid_every else 0)
+  free = shutil.disk_usage(workdir).free
+  if free < size * count:
+    say(f'warning   {workdir} has {free / 2**20:.0f} MiB left, and checkpoints '
+        f'take up to {size * count / 2**20:.0f}')
+
+
+def set_aside(workdir):
+  """Moves a run out of the way.  Returns where to, or None if there is none."""
+  workdir = pathlib.Path(workdir)
+  # What makes a run go on is moved first, should this be interrupted.
+  names = ('results.json', 'checkpoints', 'best', 'config.json', 'run.json',
+           'metrics.jsonl', 'valid.jsonl', 'config_changes.jsonl', 'images',
+           'tensorboard')
+  found = [name for name in names if (workdir / name).exists()]
+  if not found:
+    return None
+  aside = next(path for i in itertools.count(1)
+               if not (path := workdir / f'old-{i}').exists())
+  aside.mkdir()
+  for name in found:
+    (workdir / name).rename(aside / name)
+  return aside

@@ -1,0 +1,112 @@
+"""Runs of the command in real processes that need not import anything.
+
+This process imports all that a run does and starts no backend of JAX; each run
+is a fork of it, so that a kill costs a second or two instead of six.
+"""
+import os
+import pathlib
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
+
+from absl import app  # noqa: E402
+import jax  # noqa: E402
+from orbax.checkpoint._src.path import atomicity  # noqa: E402
+
+from configs import systems  # noqa: E402, F401
+from swae_jax import evaluate, faults, main, signals, train  # noqa: E402, F401
+
+TIME = 120  # Seconds after which a run is taken to hang.
+
+
+class Run:
+  """A command under way."""
+
+  def __init__(self, args, log, fault='', devices=1):
+    self.began, self.log = time.monotonic(), log
+    sys.stdout.flush()
+    self.pid = os.fork()
+    if not self.pid:
+      _child(args, log, fault, devices)
+
+  def poll(self):
+    """The exit code as a shell has it, or None."""
+    pid, status = os.waitpid(self.pid, os.WNOHANG)
+    if not pid:
+      return None
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+  def wait(self, seconds=TIME):
+    """The exit code, or None after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+      code = self.poll()
+      if code is not None:
+        return code
+      time.sleep(.005)
+    return None
+
+  def signal(self, number):
+    """Sends a signal."""
+    os.kill(self.pid, number)
+
+  def said(self):
+    """What it has printed."""
+    return self.log.read_text(errors='replace')
+
+
+def _child(args, log, fault, devices):
+  """The command, in the fork; never returns."""
+  file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+  os.dup2(file, 1)
+  os.dup2(file, 2)
+  code = 1
+  try:
+    signals.install()
+    jax.config.update('jax_platforms', 'cpu')
+    jax.config.update('jax_num_cpu_devices', devices)
+    faults._asked = fault
+    if fault.startswith('rename:'):
+      _before_the_rename()
+    sys.argv = ['swae_jax', *args]  # Where ml_collections looks, too.
+    app.run(main.main, flags_parser=main.parse)
+    code = 0
+  except SystemExit as e:
+    code = e.code or 0
+  finally:
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _before_the_rename():
+  """A point of fault between the arrays and their commit by Orbax."""
+  finalize = atomicity.AtomicRenameTemporaryPath.finalize
+
+  async def passed(self):
+    faults.point('rename')
+    await finalize(self)
+
+  atomicity.AtomicRenameTemporaryPath.finalize = passed
+
+
+def apart(function, *args):
+  """function(*args) in a fork, which may start a backend; its exit code."""
+  sys.stdout.flush()
+  pid = os.fork()
+  if not pid:
+    code = 1
+    try:
+      jax.config.update('jax_platforms', 'cpu')
+      jax.config.update('jax_num_cpu_devices', 8)
+      function(*args)
+      code = 0
+    except BaseException:
+      import traceback
+      traceback.print_exc()
+    finally:
+      sys.stdout.flush()
+      os._exit(code)
+  return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

@@ -1,0 +1,270 @@
+"""Injects faults into tiny runs and adds up what became of them.
+
+  python tests/reliability/soak.py --kills=200 --sigterms=100 --mutations=20
+
+Every run must end with the state, the results and the lines of metrics of a
+run to which nothing happened, bit for bit.  The totals are added to those in
+--out.  Exit code 1 if anything failed.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = tempfile.mkdtemp(prefix='soak_')
+os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+
+import forks  # noqa: E402  Sets the path, too.
+import inside  # noqa: E402
+
+import swae_jax  # noqa: E402
+
+POINTS = ('step', 'save', 'rename', 'commit', 'prune', 'metrics', 'results')
+OPTIONS = ['--config=tests/tiny_config.py', '--config.train.steps=100',
+           '--config.train.save_every=5']
+
+
+class Soak:
+  """The cases, in a folder of their own."""
+
+  def __init__(self, folder, seed):
+    self.folder, self.rng = folder, random.Random(seed)
+    self.totals = {}
+    self.count = 0
+    self.straight = folder / 'straight'
+    self.run(self.straight).wait()  # Fills the cache.
+    shutil.rmtree(self.straight)
+    began = time.monotonic()
+    assert self.run(self.straight).wait() == 0, 'the straight run fails'
+    self.length = time.monotonic() - began
+
+  def run(self, workdir, fault='', **options):
+    """Starts, or goes on with, the run in a workdir."""
+    return forks.Run([*OPTIONS, f'--workdir={workdir}'],
+                     self.folder / f'{workdir.name}.log', fault, **options)
+
+  def new(self):
+    """A fresh workdir."""
+    self.count += 1
+    return self.folder / f'run-{self.count}'
+
+  def tell(self, kind, failed='', injections=1):
+    """Counts injections, and what was wrong if anything was."""
+    total = self.totals.setdefault(kind, {'injected': 0, 'failed': 0})
+    total['injected'] += injections
+    if failed:
+      total['failed'] += 1
+      print(f'FAILED {kind}: {failed}', flush=True)
+
+  def finish(self, kind, workdir):
+    """Runs to the end, and compares with the straight run."""
+    run = self.run(workdir)
+    code = run.wait()
+    if code != 0:
+      self.tell(kind, f'{workdir} ends with {code}: {run.said()[-500:]}', 0)
+    elif difference := differs(self.straight, workdir):
+      self.tell(kind, f'{workdir} differs in {difference}', 0)
+    else:
+      shutil.rmtree(workdir)
+
+  def kills(self, n):
+    """SIGKILLs at random times, several to a run."""
+    while n:
+      workdir = self.new()
+      for _ in range(min(n, 5)):
+        run = self.run(workdir)
+        code = run.wait(self.rng.uniform(0, self.length))
+        if code is None:
+          run.signal(signal.SIGKILL)
+          run.wait()
+          self.tell('kills')
+          n -= 1
+        else:
+          if code:
+            self.tell('kills', f'ends with {code}: {run.said()[-500:]}', 0)
+          break
+      self.finish('kills', workdir)
+
+  def kills_at_points(self, n):
+    """SIGKILLs, as the process sees them, at the named points."""
+    for i in range(n):
+      point = POINTS[i % len(POINTS)]
+      passes = {'results': 1, 'step': 100, 'metrics': 50}.get(point, 18)
+      fault = f'{point}:{self.rng.randint(1, passes)}'
+      workdir = self.new()
+      code = self.run(workdir, fault).wait()
+      self.tell('kills_at_points', code != 137 and f'{fault}: {code}')
+      self.finish('kills_at_points', workdir)
+
+  def signals(self, kind, number, n):
+    """A signal at a random time, in any phase: saved, and soon."""
+    while n:
+      workdir = self.new()
+      run = self.run(workdir)
+      if run.wait(self.rng.uniform(.02, self.length)) is None:
+        run.signal(number)
+        began = time.monotonic()
+        code, seconds = run.wait(), time.monotonic() - began
+        bad = code != 128 + number or seconds > 10
+        if code != 0:  # It may have been about to end.
+          name = signal.Signals(number).name
+          bad = bad or f'swae_jax: {name}: ' not in run.said()
+          self.tell(kind, bad and f'{code} in {seconds:.1f} s: '
+                    f'{run.said()[-500:]}')
+          n -= 1
+      self.finish(kind, workdir)
+
+  def double_starts(self, n):
+    """Two at once: one is sent away, the other does not notice."""
+    for _ in range(n):
+      workdir = self.new()
+      first = self.run(workdir)
+      time.sleep(self.rng.uniform(0, .5))
+      second = forks.Run([*OPTIONS, f'--workdir={workdir}'],
+                         self.folder / 'second.log')
+      codes = {run.wait() for run in (first, second)}
+      self.tell('double_starts', codes != {0, 75} and f'codes {codes}')
+      self.finish('double_starts', workdir)
+
+  def two_hosts(self, kind, number, n):
+    """A signal to one of two processes."""
+    for _ in range(n):
+      workdir, victim = self.new(), self.rng.randrange(2)
+      both = pair(workdir)
+      for line in both[0].stdout:
+        if line.startswith('step 10'):
+          break
+      both[victim].send_signal(number)
+      codes = []
+      for process in both:
+        try:
+          process.communicate(timeout=110)
+        except subprocess.TimeoutExpired:
+          process.kill()
+          process.communicate()
+        codes.append(process.returncode)
+      if number == signal.SIGKILL:
+        bad = 0 in codes or codes[1 - victim] == -signal.SIGKILL
+      else:
+        bad = sorted(set(codes)) not in ([128 + number], sorted(
+            {128 + number, 128 + signal.SIGTERM}))
+      self.tell(kind, bad and f'codes {codes}')
+      again = pair(workdir)
+      for process in again:
+        process.communicate(timeout=300)
+      codes = [process.returncode for process in again]
+      steps = lines(workdir)
+      if codes != [0, 0] or steps != list(range(2, 2001, 2)):
+        self.tell(kind, f'afterwards {codes}, {len(steps)} lines', 0)
+      shutil.rmtree(workdir)
+
+  def inside(self, name, *args):
+    """Cases that one process can do: no kill is in them."""
+    found = self.folder / 'inside.json'
+    code = forks.apart(inside.main, name, self.folder, found, *args)
+    if code:
+      self.tell(name, f'ends with {code}', 0)
+    else:
+      for kind, (injected, failures) in json.loads(found.read_text()).items():
+        self.tell(kind, injections=injected)
+        for failure in failures:
+          self.tell(kind, failure, 0)
+
+
+def lines(workdir):
+  """The steps of metrics.jsonl."""
+  return [json.loads(line)['step'] for line in
+          (workdir / 'metrics.jsonl').read_text().splitlines()]
+
+
+def differs(one, two):
+  """What differs in two finished runs, or None."""
+  a, b = (json.loads((w / 'results.json').read_text()) for w in (one, two))
+  for key in ('step', 'state_sha256', 'metrics'):
+    if a[key] != b[key]:
+      return key
+  for name in ('metrics.jsonl', 'config.json'):
+    if (one / name).read_bytes() != (two / name).read_bytes():
+      return name
+  a, b = (sorted(p.name for p in w.rglob('*') if len(p.relative_to(
+      w).parts) < 3 and not p.name.startswith('error-')) for w in (one, two))
+  return a != b and 'files'
+
+
+def pair(workdir):
+  """Two processes of one run, not forked: they meet through JAX."""
+  with socket.socket() as s:
+    s.bind(('localhost', 0))
+    port = s.getsockname()[1]
+  env = {**os.environ, 'JAX_PLATFORMS': 'cpu', 'JAX_NUM_CPU_DEVICES': '1',
+         'PYTHONPATH': 'tests'}
+  return [subprocess.Popen(
+      [sys.executable, '-m', 'swae_jax.main', OPTIONS[0],
+       '--config.train.steps=2000', '--config.train.save_every=5',
+       '--config.devices=0', f'--workdir={workdir}', '--processes=2',
+       f'--coordinator=localhost:{port}', f'--process={i}'], cwd=forks.ROOT,
+      env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+          for i in range(2)]
+
+
+def merge(path, totals):
+  """Adds the totals to those in a file."""
+  found = json.loads(path.read_text()) if path.exists() else {'totals': {}}
+  for kind, total in totals.items():
+    old = found['totals'].setdefault(kind, {'injected': 0, 'failed': 0})
+    for name in old:
+      old[name] += total[name]
+  found.update(date=time.strftime('%Y-%m-%d'), version=swae_jax.__version__
+               if hasattr(swae_jax, '__version__') else '0.1.0',
+               command=' '.join(['python', *sys.argv]))
+  path.write_text(json.dumps(found, indent=2, sort_keys=True) + '\n')
+
+
+def main():
+  """Does what the flags ask for."""
+  parser = argparse.ArgumentParser(description=__doc__)
+  kinds = ('kills', 'kills_at_points', 'sigterms', 'sigints', 'double_starts',
+           'disk_full', 'nans', 'mutations', 'two_host_sigterms',
+           'two_host_sigkills', 'device_pairs')
+  for kind in kinds:
+    parser.add_argument(f'--{kind}', type=int, default=0)
+  parser.add_argument('--seed', type=int, default=int(time.time()))
+  parser.add_argument('--out', type=pathlib.Path,
+                      default=forks.ROOT / 'results' / 'reliability.json')
+  flags = parser.parse_args()
+  os.chdir(forks.ROOT)
+  folder = pathlib.Path(tempfile.mkdtemp(prefix='soak_runs_'))
+  soak = Soak(folder, flags.seed)
+  print(f'seed {flags.seed}; a run takes {soak.length:.1f} s', flush=True)
+  do = {'kills': soak.kills, 'kills_at_points': soak.kills_at_points,
+        'sigterms': lambda n: soak.signals('sigterms', signal.SIGTERM, n),
+        'sigints': lambda n: soak.signals('sigints', signal.SIGINT, n),
+        'double_starts': soak.double_starts,
+        'two_host_sigterms': lambda n: soak.two_hosts(
+            'two_host_sigterms', signal.SIGTERM, n),
+        'two_host_sigkills': lambda n: soak.two_hosts(
+            'two_host_sigkills', signal.SIGKILL, n)}
+  for kind in kinds:
+    n, began = getattr(flags, kind), time.monotonic()
+    if not n:
+      continue
+    do.get(kind, lambda n, kind=kind: soak.inside(kind, n))(n)
+    print(f'{kind}: {time.monotonic() - began:.0f} s', flush=True)
+  merge(flags.out, soak.totals)
+  print(json.dumps(soak.totals, indent=2))
+  if any(total['failed'] for total in soak.totals.values()):
+    sys.exit(1)
+  shutil.rmtree(folder)
+
+
+if __name__ == '__main__':
+  main()

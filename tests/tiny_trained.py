@@ -1,0 +1,63 @@
+"""Trained systems of no training at all, in memory and in a workdir."""
+import json
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from swae_jax import checkpoint, record, saved
+import tiny
+
+DIGITS = {'shape': [8, 8, 1], 'dtype': 'uint8', 'range': [0, 255],
+          'bounded': True, 'binarize': False, 'classes': 10}
+
+
+class State(NamedTuple):
+  """What a checkpoint is of, as far as this matters here."""
+  step: Any
+  variables: Any
+  rest: Any  # Of the training.
+
+
+def variables(like, seed=0):
+  """Numbers in place of shapes; variances are positive."""
+  rng = np.random.default_rng(seed)
+
+  def fill(path, leaf):
+    x = .3 * rng.normal(size=leaf.shape)
+    return np.asarray(abs(x) + .5 if 'var' in jax.tree_util.keystr(path) else x,
+                      leaf.dtype)
+
+  return jax.tree_util.tree_map_with_path(fill, like)
+
+
+def held(system='swae', seed=0, **changes):
+  """saved.Saved of a system on 8x8 digits, but for `changes` of the input."""
+  config = tiny.config(system)
+  return of_config(config, seed, **changes)
+
+
+def of_config(config, seed=0, **changes):
+  """saved.Saved of a config."""
+  about = {'config': config.to_dict(), 'input': {**DIGITS, **changes},
+           'epoch': 12, 'step': 3}
+  about = json.loads(json.dumps(about))  # As a run keeps it.
+  objective, like = saved.system(about)
+  return saved.Saved(about, objective, variables(like, seed))
+
+
+def workdir(path, a, folder='checkpoints'):
+  """Writes saved.Saved as a run does."""
+  record.write_json(path / 'config.json', a.about['config'])
+  record.write_json(path / 'run.json', {
+      'input': a.about['input'], 'epoch': a.about['epoch']})
+  state = State(np.int32(a.about['step']), a.variables, np.float32([1, 2]))
+  with checkpoint.Checkpoints(path / folder) as checkpoints:
+    checkpoints.save(state)
+  return path
+
+
+def images(n, shape=(8, 8, 1), seed=0):
+  """uint8 [n, *shape]."""
+  rng = np.random.default_rng(seed)
+  return rng.integers(256, size=(n, *shape), dtype=np.uint8)
