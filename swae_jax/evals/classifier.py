@@ -39,20 +39,29 @@ def run(view, *, samples=10000, of='samples',
   """
   images = features.standard(view, of, samples)
   data = view.data
+  both = extractor(data, epochs, cache_dir)
+  logits = features.extract(
+      both._replace(fn=lambda x: both.fn(x)[1]), [data.test.images])
+  accuracy = np.mean(logits.argmax(1) == data.test.labels)
+  yield base.Metric('classifier_accuracy', float(accuracy), len(logits),
+                    protocol=both.protocol)
+  yield from features.compare(only(both), images, metrics, cache_dir)
+
+
+def only(both):
+  """The extractor of the features alone."""
+  return both._replace(fn=lambda x: both.fn(x)[0])
+
+
+def extractor(data, epochs, cache_dir):
+  """The extractor of features and logits, trained on the data set."""
   if data.classes < 2:
     raise errors.UserError(f'classifier: the data set {data.name} has no '
                            'classes to train it on')
   apply = _compiled(data.classes)
   params, source = _trained(data, epochs, cache_dir)
-  extractor = features.Extractor(
-      lambda x: apply(params, x)[0], BATCH, METRICS, source,
-      f'classifier of {epochs} epochs')
-  logits = features.extract(extractor._replace(
-      fn=lambda x: apply(params, x)[1]), [data.test.images])
-  accuracy = np.mean(logits.argmax(1) == data.test.labels)
-  yield base.Metric('classifier_accuracy', float(accuracy), len(logits),
-                    protocol=extractor.protocol)
-  yield from features.compare(extractor, images, metrics, cache_dir)
+  return features.Extractor(functools.partial(apply, params), BATCH, METRICS,
+                            source, f'classifier of {epochs} epochs')
 
 
 @functools.lru_cache(maxsize=4)

@@ -50,7 +50,8 @@ def run(view, *, dims=2048, weights='', protocol='standard', samples=10000,
 def check(data, options):
   """Raises before a run what would else end its evaluation: missing weights."""
   features.check(data)
-  weights_files.load(_path(data, options['weights']), options['dims'])
+  make(_path(data, options['weights']), options['dims'], options['resize'],
+       options['batch_size'])
 
 
 def _path(data, weights):

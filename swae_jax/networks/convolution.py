@@ -2,14 +2,17 @@
 
 XLA's CPU backend has good kernels for convolutions of stride 1 and for matrix
 products; a dilated operand, as in a transposed convolution and in the
-derivatives of a strided one, sends it to loops twenty times slower.  The form
+derivatives of a strided one, sends it to loops twenty times slower, and the
+derivative by a kernel of any stride to one five times slower.  The form
 'phases' keeps to the former, in the derivatives too:
 
 - a transposed convolution is one of stride 1 for each phase of its output
   (even or odd row, even or odd column), with every other tap of the kernel;
-- the derivative by the kernel of a strided one is a product of matrices, of
-  shifted slices of the larger map with the smaller map;
-- so are, with a sum of shifts, convolutions that few channels enter or leave.
+- the derivative by the kernel is a sum over blocks of the batch of products of
+  matrices, the smaller map by what each row of taps sees of the larger: on one
+  core, for [200, 28, 28, 64] and 3 x 3 x 64 x 128, .15 s where the whole batch
+  in one block takes .55 s and XLA's own means .74 s;
+- so are, with a sum of shifts, convolutions that few channels leave.
 
 No zero is multiplied, and only the order of sums differs from the form 'plain',
 which leaves all to XLA.  'phases' has derivatives of any order in reverse mode
@@ -28,9 +31,9 @@ import jax.numpy as jnp
 
 FORMS = ('plain', 'phases')
 ONE = (1, 1)
-NARROW = 8  # Up to so many channels, patches beat a convolution.
-LARGE = 2**22  # From so many numbers in a strided kernel, they do too.
-PATCHES = 2**24  # So many numbers may all taps see at a time.
+NARROW = 8  # Of fewer channels than so many, shifted copies are cheap.
+LARGE = 2**22  # From so many numbers in a strided kernel, products are faster.
+BLOCK = 2048  # Pixels in a block: with what the taps see, they fit the cache.
 
 _form = None  # None: by the backend.
 
@@ -191,16 +194,10 @@ def _strided(x, kernel, stride, padding):
     return _plain(x, kernel, stride, ONE, padding)
   out = [(n + low + high - k) // s + 1 for n, (low, high), k, s in zip(
       x.shape[1:], padding, kernel.shape, stride, strict=False)]
-  tap, fits = _taps(x, kernel, stride, padding, out)
-  product = lambda x, kernel: jnp.einsum('bijc,co->bijo', x, kernel)
-  c_in, c_out = kernel.shape[2:]
-  kernel = kernel.reshape(-1, c_in, c_out)
-  if fits:
-    return product(jnp.concatenate([tap(t) for t in range(len(kernel))], -1),
-                   kernel.reshape(-1, c_out))
-  return lax.fori_loop(
-      0, len(kernel), lambda t, y: y + product(tap(t), kernel[t]),
-      jnp.zeros((x.shape[0], *out, c_out), x.dtype))
+  return sum(
+      jnp.einsum('bijc,co->bijo', row, taps.reshape(-1, taps.shape[-1]))
+      for row, taps in zip(_rows(x, kernel, stride, padding, out), kernel,
+                           strict=True))
 
 
 def _dense(x, kernel, padding):
@@ -217,43 +214,35 @@ def _dense(x, kernel, padding):
 
 def _correlate(x, g, kernel, stride, padding):
   """The derivative by the kernel of `conv`, g being that by its result."""
-  if stride != ONE:
-    return _products(x, g, kernel, stride, padding)
-  c_in, c_out = kernel.shape[2:]
-  if min(c_in, c_out) > NARROW:
-    return jax.linear_transpose(
-        lambda kernel: _plain(x, kernel, ONE, ONE, padding), kernel)(g)[0]
-  if c_in <= c_out:
-    return _products(x, g, kernel, ONE, padding)
-  back = tuple((k - 1 - low, k - 1 - high) for k, (low, high)
-               in zip(kernel.shape, padding, strict=False))
-  return _turned(_products(g, x, _turned(kernel), ONE, back))
+  k_h, _, c_in, c_out = kernel.shape
+  if stride == ONE and c_out < min(c_in, NARROW):  # The narrower is shifted.
+    back = tuple((k - 1 - low, k - 1 - high) for k, (low, high)
+                 in zip(kernel.shape, padding, strict=False))
+    return _turned(_correlate(g, x, _turned(kernel), ONE, back))
+  batch, *out, _ = g.shape
+  exact = jnp.promote_types(x.dtype, jnp.float32)  # Not a sum of bfloat16.
+
+  def products(x, g):
+    # In the other order XLA would transpose the larger operand.
+    return jnp.stack([
+        jnp.einsum('bijo,bijc->oc', g, row, preferred_element_type=exact)
+        for row in _rows(x, kernel, stride, padding, out)])
+
+  size = next(n for n in range(1, batch + 1) if batch % n == 0 and (
+      n == batch or n * out[0] * out[1] >= BLOCK))
+  y, _ = lax.scan(
+      lambda y, block: (y + products(*block), None),
+      jnp.zeros((k_h, c_out, kernel[0].size // c_out), exact),
+      [a.reshape(-1, size, *a.shape[1:]) for a in (x, g)])
+  return y.swapaxes(1, 2).reshape(kernel.shape).astype(kernel.dtype)
 
 
-def _products(x, g, kernel, stride, padding):
-  """`_correlate` as products with g of what each tap sees of x."""
-  tap, fits = _taps(x, kernel, stride, padding, g.shape[1:3])
-  product = lambda x: jnp.einsum('bijc,bijo->co', x, g)
-  count = kernel.shape[0] * kernel.shape[1]
-  if fits:
-    y = product(jnp.concatenate([tap(t) for t in range(count)], -1))
-  else:
-    y = lax.map(lambda t: product(tap(t)), jnp.arange(count))
-  return y.reshape(kernel.shape)
-
-
-def _taps(x, kernel, stride, padding, out):
-  """Number of a tap -> what it sees, [B, *out, C_in]; are all few enough?"""
-  k, (batch, *n, c) = kernel.shape[:2], x.shape
-  rows = [m - 1 - (-d // s) for m, d, s in zip(out, k, stride, strict=True)]
-  x = _pad(x, *((low, s * r - m - low) for (low, _), s, r, m in zip(
-      padding, stride, rows, n, strict=True)))
-  x = x.reshape(batch, rows[0], stride[0], rows[1], stride[1], c)
-  x = x.transpose(2, 4, 0, 1, 3, 5)  # Pixels that strides lead to, together.
-
-  def tap(t):
-    h, w = t // k[1], t % k[1]
-    start = h % stride[0], w % stride[1], 0, h // stride[0], w // stride[1], 0
-    y = lax.dynamic_slice(x, start, (1, 1, batch, *out, c))
-    return y.reshape(batch, *out, c)
-  return tap, k[0] * k[1] * batch * out[0] * out[1] * c <= PATCHES
+def _rows(x, kernel, stride, padding, out):
+  """What each row of taps sees, side by side: k_h times [B, *out, k_w C]."""
+  k_h, k_w = kernel.shape[:2]
+  end_h, end_w = (s * (m - 1) + 1 for s, m in zip(stride, out, strict=True))
+  x = _pad(x, *((low, end + k - 1 - n - low) for (low, _), end, k, n in zip(
+      padding, (end_h, end_w), kernel.shape, x.shape[1:], strict=False)))
+  return [jnp.concatenate(
+      [x[:, h:h + end_h:stride[0], w:w + end_w:stride[1]] for w in range(k_w)],
+      -1) for h in range(k_h)]

@@ -1,6 +1,10 @@
 """Layers that several families share."""
+from collections.abc import Sequence
+import math
+
 from flax import linen as nn
 import jax
+import jax.numpy as jnp
 
 from swae_jax.networks import convolution
 
@@ -85,7 +89,10 @@ class GatedDense(nn.Module):
 
 
 class GatedConv(nn.Module):
-  """h(x) * sigmoid(g(x)), h and g convolutions, padded alike on all sides."""
+  """h(x) * sigmoid(g(x)), h and g convolutions, padded alike on all sides.
+
+  One convolution computes both: what they see is the same.
+  """
   features: int
   size: int
   stride: int = 1
@@ -93,8 +100,25 @@ class GatedConv(nn.Module):
   @nn.compact
   def __call__(self, x):
     """x [B, H, W, C] -> [B, ceil(H / stride), ceil(W / stride), features]."""
-    bias_init = fan_in_uniform_bias(self.size ** 2 * x.shape[-1])
-    layer = lambda name: conv(
-        self.features, self.size, stride=self.stride, padding=self.size // 2,
-        kernel_init=FAN_IN_UNIFORM, bias_init=bias_init, name=name)
-    return layer('h')(x) * nn.sigmoid(layer('g')(x))
+    shape = (self.size, self.size, x.shape[-1], self.features)
+    kernels, biases = zip(
+        *(Affine(shape, name=name)() for name in 'hg'), strict=True)
+    x, *parameters = nn.dtypes.promote_dtype(x, *kernels, *biases)
+    kernel = jnp.concatenate(parameters[:2], -1)
+    bias = jnp.concatenate(parameters[2:])
+    y = convolution.conv(x, kernel, (self.stride,) * 2,
+                         ((self.size // 2,) * 2,) * 2)
+    h, g = jnp.split(y + bias[None, None, None], 2, axis=-1)
+    return h * nn.sigmoid(g)
+
+
+class Affine(nn.Module):
+  """The parameters of a convolution: kernel, bias."""
+  shape: Sequence[int]
+
+  @nn.compact
+  def __call__(self):
+    """Of shapes `shape` and [features]."""
+    return (self.param('kernel', FAN_IN_UNIFORM, self.shape),
+            self.param('bias', fan_in_uniform_bias(math.prod(self.shape[:-1])),
+                       self.shape[-1:]))

@@ -69,10 +69,36 @@ def test_forms_agree(case, transposed):
 
 
 @pytest.mark.parametrize('transposed', [False, True])
-def test_large_kernels_and_bounded_patches(transposed, monkeypatch):
+@pytest.mark.parametrize('case', [
+    (4, 2, 7, 6, 2, 3, 'SAME'), (3, 1, 5, 4, 9, 10, 'SAME'),
+    (3, 1, 5, 4, 3, 1, 'VALID')], ids=str)
+def test_large_kernels_and_blocks(case, transposed, monkeypatch):
   monkeypatch.setattr(convolution, 'LARGE', 10)
-  monkeypatch.setattr(convolution, 'PATCHES', 200)
-  test_forms_agree((4, 2, 7, 6, 2, 3, 'SAME'), transposed)
+  monkeypatch.setattr(convolution, 'BLOCK', 1)  # One image in each.
+  test_forms_agree(case, transposed)
+
+
+@pytest.mark.parametrize('batch, block, count', [
+    (6, 1, 6), (6, 13, 3), (6, 36, 2), (6, 37, 1), (6, 999, 1), (5, 13, 1)])
+def test_blocks_divide_the_batch(batch, block, count, monkeypatch):
+  monkeypatch.setattr(convolution, 'BLOCK', block)
+  x = jax.ShapeDtypeStruct((batch, 3, 4, 9), 'float32')
+  kernel = jax.ShapeDtypeStruct((3, 3, 9, 10), 'float32')
+  g = jax.ShapeDtypeStruct((batch, 3, 4, 10), 'float32')
+  jaxpr = jax.make_jaxpr(lambda *a: convolution._correlate(
+      *a, (1, 1), ((1, 1), (1, 1))))(x, g, kernel)
+  scans = [e for e in jaxpr.eqns if e.primitive.name == 'scan']
+  assert [e.params['length'] for e in scans] == [count]
+
+
+def test_sums_of_bfloat16_are_exact(monkeypatch):
+  """In bfloat16 256 + 1 is 256."""
+  monkeypatch.setattr(convolution, 'BLOCK', 1)
+  x, kernel = (jnp.ones(s, 'bfloat16') for s in ((512, 1, 1, 9), (1, 1, 9, 9)))
+  loss = lambda k: jnp.sum(convolution.conv(x, k, (1, 1), ((0, 0), (0, 0))))
+  slope = jax.jit(jax.grad(loss))(kernel)
+  assert slope.dtype == 'bfloat16'
+  np.testing.assert_array_equal(slope.astype('float32'), 512)
 
 
 @pytest.mark.parametrize('factor, size', [(2, 3), (2, 4), (3, 3), (3, 1)])
