@@ -87,7 +87,6 @@ class Checkpoints:
     self._orbax = _checkpointer()
     self._thread = futures.ThreadPoolExecutor(1)
     self._written = None
-    self.manager = self  # For readers that ask `manager.latest_step()`.
 
   def latest_step(self):
     """The newest step that has been committed, or None."""

@@ -5,6 +5,7 @@ says by which evaluators, and is not needed.
 """
 import pathlib
 import re
+import sys
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -84,13 +85,20 @@ def parse(argv):
   return rest
 
 
+def unraisable(found):
+  """Says what Python cannot raise, but for what Orbax leaves."""
+  # After a damaged checkpoint TensorStore calls a loop that has ended.
+  if str(found.exc_value) != 'Event loop is closed':
+    sys.__unraisablehook__(found)
+
+
 def main(argv):
   """Trains, or goes on training."""
   del argv
   logging.set_verbosity(logging.WARNING)  # Orbax tells all it does.
+  sys.unraisablehook = unraisable
   if PRINT_CONFIG.value:
-    print(CONFIG.value)
-    return
+    return print(CONFIG.value)
   # A mistake in a flag shows before these are loaded.
   from swae_jax import dry_run, evaluate, lock, mesh, progress, train
   try:

@@ -39,7 +39,9 @@ class Model(nn.Module):
   def normal(self, outputs):
     """Mean and log-variance, within its range, of a network's two outputs."""
     mean, logvar = outputs
-    return mean, jnp.clip(logvar, *self.logvar_range)
+    low, high = self.logvar_range
+    self.sow('shares', 'clamped', jnp.mean((logvar < low) | (logvar > high)))
+    return mean, jnp.clip(logvar, low, high)
 
   def posterior(self, x, train=False):
     """Mean and log-variance of q(z | x).  [B, H, W, C] -> 2 of [B, D]."""
@@ -114,13 +116,16 @@ def bound(log_likelihood, kl, weight):
 def objective(model, init, examples, terms):
   """The objective that minimises the mean of 'loss' of what `terms` returns.
 
-  terms(model, x, key, step) -> {name: [B]}.
+  terms(model, x, key, step) -> {name: [B]}.  The metric 'clamped' is the share
+  of all log-variances, of codes and of priors, beyond their range.
   """
   def loss(variables, x, key, step):
-    values, stats = base.update(
-        model, variables, lambda m: terms(m, x, key, step))
+    values, new = nn.apply(
+        lambda m: terms(m, x, key, step), model,
+        mutable=['batch_stats', 'shares'])(base.collections(variables))
     metrics = {name: value.mean() for name, value in values.items()}
-    return metrics['loss'], (stats, metrics)
+    metrics['clamped'] = jnp.stack(new['shares']['clamped']).mean()
+    return metrics['loss'], (new.get('batch_stats', {}), metrics)
 
   def bind(fn):
     return lambda variables, *args: base.evaluate(

@@ -39,7 +39,7 @@ NETWORK = networks_base.Network(
     lambda *widths: Linear(tuple((w,) for w in widths)),
     lambda *channels: Linear(tuple((*SHAPE[:2], c) for c in channels)))
 OBJECTIVE = OBJECTIVES['vae'](
-    NETWORK, None, objectives_base.Data(SHAPE, False, 10), D,
+    NETWORK, priors.normal, objectives_base.Data(SHAPE, False, 10), D,
     likelihood='gaussian', scale=SCALE, logvar_min=-9.)
 
 

@@ -220,3 +220,13 @@ def test_data_without_a_range():
 def test_refusals(options, said):
   with pytest.raises(errors.UserError, match=said):
     build(**options)
+
+
+def test_clamped_is_the_share_of_log_variances_beyond_their_range():
+  _, logvar = part(initial(), 'encoder', (D, D), X)
+  low, high = np.quantile(logvar, [.2, .7])
+  o = build(logvar_min=float(low), logvar_max=float(high))
+  _, (_, metrics) = loss_of(o)
+  want = np.mean((logvar < low) | (logvar > high))
+  assert .3 < want < .7
+  np.testing.assert_allclose(metrics['clamped'], want, atol=1.1 / logvar.size)

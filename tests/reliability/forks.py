@@ -7,6 +7,7 @@ import os
 import pathlib
 import sys
 import time
+import traceback
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
@@ -60,9 +61,7 @@ class Run:
 
 def _child(args, log, fault, devices):
   """The command, in the fork; never returns."""
-  file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-  os.dup2(file, 1)
-  os.dup2(file, 2)
+  _redirect(log)
   code = 1
   try:
     signals.install()
@@ -81,6 +80,12 @@ def _child(args, log, fault, devices):
     os._exit(code)
 
 
+def _redirect(log):
+  file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+  os.dup2(file, 1)
+  os.dup2(file, 2)
+
+
 def _before_the_rename():
   """A point of fault between the arrays and their commit by Orbax."""
   finalize = atomicity.AtomicRenameTemporaryPath.finalize
@@ -92,19 +97,19 @@ def _before_the_rename():
   atomicity.AtomicRenameTemporaryPath.finalize = passed
 
 
-def apart(function, *args):
+def apart(log, function, *args):
   """function(*args) in a fork, which may start a backend; its exit code."""
   sys.stdout.flush()
   pid = os.fork()
   if not pid:
     code = 1
+    _redirect(log)
     try:
       jax.config.update('jax_platforms', 'cpu')
       jax.config.update('jax_num_cpu_devices', 8)
       function(*args)
       code = 0
     except BaseException:
-      import traceback
       traceback.print_exc()
     finally:
       sys.stdout.flush()

@@ -163,16 +163,17 @@ class Soak:
         process.communicate(timeout=300)
       codes = [process.returncode for process in again]
       steps = lines(workdir)
-      if codes != [0, 0] or steps != list(range(2, 2001, 2)):
+      if codes != [0, 0] or steps != list(range(2, 301, 2)):
         self.tell(kind, f'afterwards {codes}, {len(steps)} lines', 0)
       shutil.rmtree(workdir)
 
   def inside(self, name, *args):
     """Cases that one process can do: no kill is in them."""
     found = self.folder / 'inside.json'
-    code = forks.apart(inside.main, name, self.folder, found, *args)
+    log = self.folder / f'{name}.log'
+    code = forks.apart(log, inside.main, name, self.folder, found, *args)
     if code:
-      self.tell(name, f'ends with {code}', 0)
+      self.tell(name, f'ends with {code}: {log.read_text()[-1000:]}', 0)
     else:
       for kind, (injected, failures) in json.loads(found.read_text()).items():
         self.tell(kind, injections=injected)
@@ -209,7 +210,7 @@ def pair(workdir):
          'PYTHONPATH': 'tests'}
   return [subprocess.Popen(
       [sys.executable, '-m', 'swae_jax.main', OPTIONS[0],
-       '--config.train.steps=2000', '--config.train.save_every=5',
+       '--config.train.steps=300', '--config.train.save_every=10',
        '--config.devices=0', f'--workdir={workdir}', '--processes=2',
        f'--coordinator=localhost:{port}', f'--process={i}'], cwd=forks.ROOT,
       env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
