@@ -141,7 +141,8 @@ def test_nothing_without_densities():
 
 def test_encoder_runs_once_for_all_draws():
   """Its products are with images, not with images times draws."""
-  fn = functools.partial(base._compiled(OBJECTIVE)[3].lower, draws=5)
+  *_, log_weight = base._compiled(OBJECTIVE)
+  fn = functools.partial(log_weight.lower, draws=5)
   text = fn(variables(), X, jax.random.key(0)).as_text()
   assert f'tensor<{N}x3xf32>, tensor<3x2xf32>' in text
   assert f'tensor<{5 * N}x3xf32>, tensor<3x2xf32>' not in text
