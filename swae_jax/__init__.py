@@ -1,6 +1,8 @@
 """Wasserstein-type autoencoders in JAX."""
 import importlib
 
+__version__ = '0.1.0'
+
 # Loaded when first named, so that `import swae_jax.losses` needs jax alone.
 _MODULES = ('losses', 'priors')
 _FUNCTIONS = {'load': 'trained'}  # By name: the module that has it.

@@ -224,15 +224,15 @@ def merge(path, totals):
     old = found['totals'].setdefault(kind, {'injected': 0, 'failed': 0})
     for name in old:
       old[name] += total[name]
-  found.update(date=time.strftime('%Y-%m-%d'), version=swae_jax.__version__
-               if hasattr(swae_jax, '__version__') else '0.1.0',
-               command=' '.join(['python', *sys.argv]))
+  found.update(date=time.strftime('%Y-%m-%d'), version=swae_jax.__version__,
+               command='python tests/reliability/soak.py --KIND=NUMBER ...')
   path.write_text(json.dumps(found, indent=2, sort_keys=True) + '\n')
 
 
 def main():
   """Does what the flags ask for."""
   parser = argparse.ArgumentParser(description=__doc__)
+  failed = False
   kinds = ('kills', 'kills_at_points', 'sigterms', 'sigints', 'double_starts',
            'disk_full', 'nans', 'mutations', 'two_host_sigterms',
            'two_host_sigkills', 'device_pairs')
@@ -259,10 +259,12 @@ def main():
     if not n:
       continue
     do.get(kind, lambda n, kind=kind: soak.inside(kind, n))(n)
-    print(f'{kind}: {time.monotonic() - began:.0f} s', flush=True)
-  merge(flags.out, soak.totals)
-  print(json.dumps(soak.totals, indent=2))
-  if any(total['failed'] for total in soak.totals.values()):
+    totals, soak.totals = soak.totals, {}
+    merge(flags.out, totals)
+    print(f'{kind}: {json.dumps(totals)}, {time.monotonic() - began:.0f} s',
+          flush=True)
+    failed |= any(total['failed'] for total in totals.values())
+  if failed:
     sys.exit(1)
   shutil.rmtree(folder)
 
