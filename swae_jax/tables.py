@@ -107,8 +107,10 @@ def heading(table, configs, flags, options):
   title, notes = table.title, []
   if flags.epochs:
     own = sorted({table.config(cell).train.epochs for cell in configs})
-    title += (f', scaled down: {flags.epochs} epoch(s) a run in place of '
-              f'{" or ".join(map(str, own))}')
+    if own != [flags.epochs]:
+      scaled = 'down' if flags.epochs < own[-1] else 'up'
+      title += (f', scaled {scaled}: {flags.epochs} epoch(s) a run in place of '
+                f'{" or ".join(map(str, own))}')
   changed = {k: v for k, v in options.items() if k not in (
       'data.dir', 'train.epochs', 'train.steps')}
   if changed:

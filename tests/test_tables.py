@@ -257,6 +257,8 @@ def test_a_scaled_grid_says_so(tmp_path):
   command(tmp_path, '--epochs=3', '--only_write')
   assert (tmp_path / 'table.md').read_text().startswith(
       '# A title, scaled down: 3 epoch(s) a run in place of 100\n')
+  command(tmp_path, '--epochs=100', '--only_write')
+  assert (tmp_path / 'table.md').read_text().startswith('# A title\n')
   made = grid.configs(table(), table().figures, {'train.epochs': '3'})
   assert {c.train.epochs for c in made.values()} == {3}
 
