@@ -58,6 +58,13 @@ class Kept(NamedTuple):
                               'the same command to go on') from e
 
   def _start(self, state):
+    # The step tests gradients; an optimizer can overflow behind them.
+    for name, x in checkpoint.named(state).items():
+      if x.dtype.kind == 'f' and not np.isfinite(x).all():
+        raise errors.Diverged(
+            f'{name} is not finite at step {int(state.step)}, which is not '
+            f'saved; {self._last_good()}; try a smaller '
+            'config.optimizers.model.learning_rate')
     try:
       self.metrics.flush()
       self.valid.flush()
@@ -93,7 +100,7 @@ def keep(stack, run, workdir, say):
   every = config.save_every
   following = lambda step: min((step // every + 1) * every, run.steps)
   watched = [name for name, _ in step_lib.watched(
-      {'loss': np.zeros((), np.float32)}, state.variables, state.opt)]
+      np.zeros((), np.float32), state.variables.params, state.variables.stats)]
   return state, Kept(checkpoints, best, metrics, valid, workdir, watched,
                      following, say)
 

@@ -16,8 +16,8 @@ class State(NamedTuple):
   key: jax.Array  # [2] uint32: never changes; a step folds its number in.
   variables: base.Variables
   opt: optax.OptState
-  # [2] int32: how many of the steps were skipped, since what they led to was
-  # not finite: in all, and in a row up to this step.
+  # [2] int32: how many of the steps were skipped, since their loss or gradient
+  # was not finite: in all, and in a row up to this step.
   skipped: jax.Array
 
 
@@ -35,11 +35,10 @@ def optimizer(players):
   return optax.partition(players, {name: name for name in players})
 
 
-def watched(metrics, variables, opt):
-  """What must be finite after a step: (name, array), the loss first."""
-  flat, _ = jax.tree_util.tree_flatten_with_path(
-      [metrics['loss'], *variables, opt])
-  heads = 'the loss', 'params', 'stats', 'opt'
+def watched(loss, grads, stats):
+  """What must be finite in a step: (name, array), the loss first."""
+  flat, _ = jax.tree_util.tree_flatten_with_path([loss, grads, stats])
+  heads = 'the loss', 'the gradient by params', 'stats'
   return [('/'.join([heads[path[0].idx], *(
       jax.tree_util.keystr((key,), simple=True) for key in path[1:])]), x)
           for path, x in flat if jnp.issubdtype(x.dtype, jnp.inexact)]
@@ -59,8 +58,8 @@ def make(objective, tx, everywhere, spread, *, binarize=False):
   The batch is gathered on the devices and spread over them; the loss is
   written over the whole batch, so it means the same on any number of them.
 
-  Where its loss or the state that it leads to is not finite, a step changes
-  nothing but the counters: with a finite start all states are finite.
+  Where its loss, its gradient or new statistics are not finite, a step changes
+  nothing but the counters.
 
   Args:
     objective: what is minimised.
@@ -83,10 +82,12 @@ def make(objective, tx, everywhere, spread, *, binarize=False):
 
     params = state.variables.params
     grads, (stats, metrics) = jax.grad(loss, has_aux=True)(params)
+    finite = jnp.stack([jnp.all(jnp.isfinite(x)) for _, x in watched(
+        metrics['loss'], grads, stats)])
+    # XLA would join the update to each test: ten times the time to compile.
+    grads, stats, finite = jax.lax.optimization_barrier((grads, stats, finite))
     updates, opt = tx.update(grads, state.opt, params)
     variables = base.Variables(optax.apply_updates(params, updates), stats)
-    finite = jnp.stack([jnp.all(jnp.isfinite(x))
-                        for _, x in watched(metrics, variables, opt)])
     good = jnp.all(finite)
     variables, opt = jax.tree.map(
         lambda new, old: jnp.where(good, new, old),

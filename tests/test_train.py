@@ -259,7 +259,7 @@ def test_an_update_that_is_not_finite_is_skipped(where, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('where,words', [
     ('loss', 'the loss is nan at step 10; 5 .* from step 6 on'),
-    ('gradient', 'params/model/.* is not finite at step 10; 5 ')])
+    ('gradient', 'gradient by params/model/.* is not finite at step 10; 5 ')])
 def test_many_such_in_a_row_stop_the_run(where, words, tmp_path, monkeypatch):
   sick(monkeypatch, 'swae', list(range(5, 30)), where)
   config = tiny.config(steps=40, max_skipped=4, save_every=1)
@@ -272,6 +272,16 @@ def test_many_such_in_a_row_stop_the_run(where, words, tmp_path, monkeypatch):
       arrays = checkpoints.read(step)
       assert all(np.isfinite(x).all() for x in arrays.values())
     assert checkpoints.restore(like).step == 9
+
+
+def test_a_state_that_is_not_finite_is_not_saved(tmp_path):
+  """Gradients of 1e20 are finite, and their squares are not."""
+  config = tiny.config('sliced', steps=20, save_every=5)
+  config.optimizers.model.name = 'adam'
+  config.objective.weight = 1e30
+  with pytest.raises(errors.Diverged, match='not finite at step 5.*none is'):
+    train.run(config, tmp_path)
+  assert checkpoint.Checkpoints(tmp_path / 'checkpoints').steps() == []
 
 
 def failing(monkeypatch, point, times, number):
