@@ -19,8 +19,6 @@ from swae_jax import errors, faults
 
 ITEMS = ('variables', 'training')
 PAUSES = (.2, 1., 5.)  # Seconds before a failed write is tried again.
-# Leaves that came later: what they are in a checkpoint without them.
-LATER = {'skipped': np.zeros(2, np.int32)}
 
 
 def named(tree):
@@ -254,7 +252,6 @@ def _brief(error):
 def rebuild(like, arrays, where, advice='use another --workdir'):
   """Arrays by name as a tree `like` this one; refuses those of another."""
   expected = named(like)
-  arrays = {k: x for k, x in LATER.items() if k in expected} | arrays
   if expected.keys() != arrays.keys():
     odd = min(expected.keys() ^ arrays.keys())
     raise errors.UserError(

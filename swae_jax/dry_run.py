@@ -3,7 +3,7 @@ import time
 
 import jax
 
-from swae_jax import build, progress, train
+from swae_jax import build, keep, progress, train
 from swae_jax import mesh as mesh_lib
 from swae_jax.data import batches
 
@@ -16,7 +16,7 @@ def dry_run(config, workdir):
   state, images = build.init(run), run.dataset.train.images
   say = progress.Progress()
   say.start(run, state, workdir or f'runs/{config.name}')
-  size = sum(x.nbytes for x in jax.tree.leaves(state))
+  room = keep.room(state, config.train)
   everywhere = mesh_lib.everywhere(run.mesh)
   state = mesh_lib.put(state, everywhere)
   there = mesh_lib.put(images, everywhere)
@@ -31,13 +31,11 @@ def dry_run(config, workdir):
   seconds = (time.monotonic() - began) / STEPS
   used = step.memory_analysis()
   memory = used.temp_size_in_bytes + used.argument_size_in_bytes
-  count = config.train.keep + 1 + (2 if config.train.valid_every else 0)
   minutes = round(seconds * run.steps / 60)
   say.say(f'loss      {float(mesh_lib.fetch(metrics["loss"])):.4g} at step '
           f'{STEPS + 1}')
   say.say(f'memory    {memory / 2**20:.0f} MiB on each device, of which images '
           f'{images.nbytes / 2**20:.0f}')
-  say.say(f'disk      {size * count / 2**20:.1f} MiB of checkpoints, '
-          f'{size / 2**20:.1f} each')
+  say.say(f'disk      {room / 2**20:.1f} MiB of checkpoints')
   say.say(f'time      {seconds * 1e3:.1f} ms a step, {minutes // 60}:'
           f'{minutes % 60:02} hours for {run.steps} steps, evaluation apart')

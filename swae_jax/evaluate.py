@@ -29,7 +29,6 @@ def inputs(dataset):
   """What the data are to a system, which can then be used without them."""
   images = dataset.train.images
   return {'shape': list(images.shape[1:]), 'dtype': str(images.dtype),
-          'range': [images.min().item(), images.max().item()],
           'bounded': dataset.bounded, 'binarize': dataset.binarize,
           'classes': dataset.classes}
 

@@ -107,12 +107,16 @@ def keep(stack, run, workdir, say):
 
 def warn_of_space(state, config, workdir, say):
   """Says so where the disk has no room for the checkpoints."""
-  size = sum(x.nbytes for x in jax.tree.leaves(state))
-  count = config.keep + 1 + (2 if config.valid_every else 0)
-  free = shutil.disk_usage(workdir).free
-  if free < size * count:
+  free, need = shutil.disk_usage(workdir).free, room(state, config)
+  if free < need:
     say(f'warning   {workdir} has {free / 2**20:.0f} MiB left, and checkpoints '
-        f'take up to {size * count / 2**20:.0f}')
+        f'take up to {need / 2**20:.0f}')
+
+
+def room(state, config):
+  """Bytes that checkpoints take, with the one that is being written."""
+  size = sum(x.nbytes for x in jax.tree.leaves(state))
+  return size * (config.keep + 1 + (2 if config.valid_every else 0))
 
 
 def set_aside(workdir):

@@ -9,7 +9,6 @@ The second form converts the weights of the FID's network, once.
 """
 import inspect
 import pathlib
-import sys
 
 from absl import app, flags
 
@@ -160,15 +159,11 @@ def parse(argv):
                              'nothing else takes --from')
     if not weights:
       options_of(rest[0], rest[1:])
-  except (flags.Error, errors.UserError) as e:
-    end(e)
+  except flags.Error as e:
+    errors.end(errors.UserError(e))
+  except errors.UserError as e:
+    errors.end(e)
   return [argv[0], *rest]
-
-
-def end(error):
-  """Leaves with one line on what is wrong."""
-  print(f'swae_jax: {" ".join(str(error).split())}', file=sys.stderr)
-  sys.exit(getattr(error, 'code', 2))
 
 
 def main(argv):
@@ -179,8 +174,8 @@ def main(argv):
       print(prepare_inception(FROM.value, data_dir))
     else:
       print(report(prepare(name, data_dir, **options_of(name, argv[2:]))))
-  except errors.UserError as e:
-    end(e)
+  except (Exception, KeyboardInterrupt) as e:
+    errors.end(e)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,5 @@
 import errno
 import gc
-from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -157,16 +156,3 @@ def test_what_was_learned_can_be_read_alone(tmp_path):
                                 items=('variables',))
   jax.tree.map(np.testing.assert_array_equal, found['variables'],
                make_state(1).variables)
-
-
-def test_a_checkpoint_from_before_updates_were_skipped_is_read(tmp_path):
-  class Old(NamedTuple):
-    step: Any
-    key: Any
-    variables: Any
-    opt: Any
-
-  state = make_state(1)
-  saved(tmp_path, Old(*state[:4]))
-  jax.tree.map(np.testing.assert_array_equal,
-               restored(tmp_path, make_state(0)), state)

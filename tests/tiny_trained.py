@@ -8,7 +8,7 @@ import numpy as np
 from swae_jax import checkpoint, record, saved
 import tiny
 
-DIGITS = {'shape': [8, 8, 1], 'dtype': 'uint8', 'range': [0, 255],
+DIGITS = {'shape': [8, 8, 1], 'dtype': 'uint8',
           'bounded': True, 'binarize': False, 'classes': 10}
 
 
