@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -67,8 +68,10 @@ class Soak:
 
   def finish(self, kind, workdir):
     """Runs to the end, and compares with the straight run."""
+    last = newest(workdir)
     run = self.run(workdir)
     code = run.wait()
+    self.resumed(kind, run, last)
     if code != 0:
       self.tell(kind, f'{workdir} ends with {code}: {run.said()[-500:]}', 0)
     elif difference := differs(self.straight, workdir):
@@ -76,17 +79,27 @@ class Soak:
     else:
       shutil.rmtree(workdir)
 
+  def resumed(self, kind, run, last):
+    """No step is lost of what had been committed when a run started."""
+    said = run.said()
+    if 'steps     ' in said:  # It came as far as that.
+      found = re.search(r'; (?:resuming at step (\d+)|new run)', said)
+      if int(found[1] or 0) != last:
+        self.tell(kind, f'{last} was there, but: {found[0]}', 0)
+
   def kills(self, n):
     """SIGKILLs at random times, several to a run."""
     while n:
       workdir = self.new()
       for _ in range(min(n, 5)):
+        last = newest(workdir)
         run = self.run(workdir)
         code = run.wait(self.rng.uniform(0, self.length))
         if code is None:
           run.signal(signal.SIGKILL)
           run.wait()
           self.tell('kills')
+          self.resumed('kills', run, last)
           n -= 1
         else:
           if code:
@@ -116,8 +129,10 @@ class Soak:
         code, seconds = run.wait(), time.monotonic() - began
         bad = code != 128 + number or seconds > 10
         if code != 0:  # It may have been about to end.
-          name = signal.Signals(number).name
-          bad = bad or f'swae_jax: {name}: ' not in run.said()
+          name, said = signal.Signals(number).name, run.said()
+          bad = bad or f'swae_jax: {name}: ' not in said
+          saved = saved_at(said)
+          bad = bad or saved is not None and saved != newest(workdir)
           self.tell(kind, bad and f'{code} in {seconds:.1f} s: '
                     f'{run.said()[-500:]}')
           n -= 1
@@ -139,7 +154,8 @@ class Soak:
     """A signal to one of two processes."""
     for _ in range(n):
       workdir, victim = self.new(), self.rng.randrange(2)
-      both = pair(workdir)
+      logs = [self.folder / f'host-{i}.log' for i in range(2)]
+      both = pair(workdir, logs)
       for line in both[0].stdout:
         if line.startswith('step 10'):
           break
@@ -155,10 +171,13 @@ class Soak:
       if number == signal.SIGKILL:
         bad = 0 in codes or codes[1 - victim] == -signal.SIGKILL
       else:
-        bad = sorted(set(codes)) not in ([128 + number], sorted(
-            {128 + number, 128 + signal.SIGTERM}))
-      self.tell(kind, bad and f'codes {codes}')
-      again = pair(workdir)
+        told = [128 + signal.SIGTERM] * 2  # The other one hears SIGTERM.
+        told[victim] = 128 + number
+        steps = {saved_at(log.read_text()) for log in logs}
+        bad = codes != told or steps != {newest(workdir)}
+      self.tell(kind, bad and f'codes {codes}, newest {newest(workdir)}: '
+                f'{[log.read_text()[-500:] for log in logs]}')
+      again = pair(workdir, logs)
       for process in again:
         process.communicate(timeout=300)
       codes = [process.returncode for process in again]
@@ -201,7 +220,19 @@ def differs(one, two):
   return a != b and 'files'
 
 
-def pair(workdir):
+def newest(workdir):
+  """The newest step of which there is a checkpoint; 0 for none."""
+  return max((int(path.name) for path in workdir.glob('checkpoints/*')
+              if path.name.isdigit()), default=0)
+
+
+def saved_at(said):
+  """The step that a stopped run says it has saved, or None."""
+  found = re.search(r'saved step (\d+) in', said)
+  return found and int(found[1])
+
+
+def pair(workdir, logs):
   """Two processes of one run, not forked: they meet through JAX."""
   with socket.socket() as s:
     s.bind(('localhost', 0))
@@ -213,8 +244,8 @@ def pair(workdir):
        '--config.train.steps=300', '--config.train.save_every=10',
        '--config.devices=0', f'--workdir={workdir}', '--processes=2',
        f'--coordinator=localhost:{port}', f'--process={i}'], cwd=forks.ROOT,
-      env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-          for i in range(2)]
+      env=env, stdout=subprocess.PIPE, stderr=log.open('w'), text=True)
+          for i, log in enumerate(logs)]
 
 
 def merge(path, totals):
@@ -235,7 +266,7 @@ def main():
   failed = False
   kinds = ('kills', 'kills_at_points', 'sigterms', 'sigints', 'double_starts',
            'disk_full', 'nans', 'mutations', 'two_host_sigterms',
-           'two_host_sigkills', 'device_pairs')
+           'two_host_sigints', 'two_host_sigkills', 'device_pairs')
   for kind in kinds:
     parser.add_argument(f'--{kind}', type=int, default=0)
   parser.add_argument('--seed', type=int, default=int(time.time()))
@@ -252,6 +283,8 @@ def main():
         'double_starts': soak.double_starts,
         'two_host_sigterms': lambda n: soak.two_hosts(
             'two_host_sigterms', signal.SIGTERM, n),
+        'two_host_sigints': lambda n: soak.two_hosts(
+            'two_host_sigints', signal.SIGINT, n),
         'two_host_sigkills': lambda n: soak.two_hosts(
             'two_host_sigkills', signal.SIGKILL, n)}
   for kind in kinds:
