@@ -6,18 +6,17 @@ runs in a thread of its own; it counts when `wait` has returned.
 """
 from concurrent import futures
 import hashlib
-import pathlib
 import re
-import shutil
 import time
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from swae_jax import errors, faults
+from swae_jax import errors, faults, storage
 
 ITEMS = ('variables', 'training')
+COMMITTED = 'commit_success.txt'  # Orbax writes it last.
 PAUSES = (.2, 1., 5.)  # Seconds before a failed write is tried again.
 
 
@@ -62,7 +61,7 @@ def _checkpointer():
 
 def evaluated(workdir, select):
   """The folder with the checkpoint by which a run is judged."""
-  workdir = pathlib.Path(workdir)
+  workdir = storage.path(workdir)
   best = select == 'best' and (workdir / 'best').is_dir()
   return workdir / ('best' if best else 'checkpoints')
 
@@ -79,7 +78,9 @@ class Checkpoints:
   """
 
   def __init__(self, directory, keep=2):
-    self.directory = pathlib.Path(directory).absolute()
+    self.directory = storage.path(directory)
+    if not storage.in_bucket(directory):  # Orbax wants it absolute.
+      self.directory = self.directory.resolve()
     self.keep = keep
     self.last = self.failed = self._saving = None
     self._orbax = _checkpointer()
@@ -92,10 +93,12 @@ class Checkpoints:
 
   def steps(self):
     """The steps of what has been committed, the oldest first."""
+    return sorted(int(p.name) for p in self._numbered() if _committed(p))
+
+  def _numbered(self):
     if not self.directory.is_dir():
       return []
-    return sorted(int(p.name) for p in self.directory.iterdir()
-                  if p.name.isdigit())
+    return [p for p in self.directory.iterdir() if p.name.isdigit()]
 
   def save(self, state):
     """Starts to save a state of host arrays, once the one before has ended."""
@@ -134,7 +137,7 @@ class Checkpoints:
         digests=ocp.args.JsonSave(digests(state)))
     for pause in (*PAUSES, None):
       try:
-        self._tidy()
+        self.tidy()
         faults.point('save')
         # After a restart the `best` of a step may be there: the same bits.
         self._orbax.save(self.directory / str(step), args=args, force=True)
@@ -142,7 +145,7 @@ class Checkpoints:
         break
       except Exception as e:
         if pause is None or errors.is_full(e):
-          self._tidy()
+          self.tidy()
           raise
         time.sleep(pause)
     for old in self.steps()[:-self.keep]:
@@ -150,15 +153,21 @@ class Checkpoints:
 
   def _delete(self, path):
     # A kill must not leave half a checkpoint under the name of a whole one.
-    path = path.rename(path.with_name(f'{path.name}.deleted'))
+    if storage.in_bucket(path):
+      (path / COMMITTED).unlink()
+    else:
+      path = path.rename(path.with_name(f'{path.name}.deleted'))
     faults.point('prune')
-    shutil.rmtree(path, ignore_errors=True)
+    storage.remove(path)
 
-  def _tidy(self):
+  def tidy(self):
     """Removes what a kill or a failure has left of a save or a deletion."""
     for path in self.directory.glob('*.*'):
       if re.fullmatch(r'\d+\.(orbax-checkpoint-tmp.*|deleted)', path.name):
-        shutil.rmtree(path, ignore_errors=True)
+        storage.remove(path)
+    for path in self._numbered():
+      if not _committed(path):
+        storage.remove(path)
 
   def restore(self, like, say=None, items=ITEMS):
     """The newest state, shaped `like` this one, or None if there is none.
@@ -219,7 +228,7 @@ class Checkpoints:
     while (self.directory / name).exists():
       name, i = f'corrupt-{step}-{i}', i + 1
     if jax.process_index() == 0:
-      (self.directory / str(step)).rename(self.directory / name)
+      storage.move(self.directory / str(step), self.directory / name)
     return name
 
   def __enter__(self):
@@ -236,6 +245,11 @@ def failure(error, step):
   """What to raise where the state of a step could not be saved."""
   what = 'disk full' if errors.is_full(error) else _brief(error)
   return errors.SaveFailed(f'{what}: save at {step} failed')
+
+
+def _committed(path):
+  """Whether a checkpoint is whole: its name says so, in a bucket a file."""
+  return not storage.in_bucket(path) or (path / COMMITTED).exists()
 
 
 def _item(name):

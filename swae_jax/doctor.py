@@ -13,7 +13,7 @@ import time
 
 from absl import logging
 
-from swae_jax import command, errors, lock
+from swae_jax import command, errors, lock, storage
 
 
 def numbers(version):
@@ -84,11 +84,12 @@ def data_sets(data_dir):
 
 def workdir_lines(workdir):
   """Lines on a workdir: whether it can be written and is in use."""
-  there = pathlib.Path(workdir)
-  while not there.exists():
-    there = there.parent
-  good = os.access(there, os.W_OK | os.X_OK)
-  yield good, f'{there} can {"" if good else "not "}be written'
+  there = storage.path(workdir)
+  if not storage.in_bucket(there):  # Only a try would tell.
+    while not there.exists():
+      there = there.parent
+    good = os.access(there, os.W_OK | os.X_OK)
+    yield good, f'{there} can {"" if good else "not "}be written'
   holder = lock.holder(workdir)
   yield True, f'in use by {holder}' if holder else 'not in use'
 

@@ -104,9 +104,10 @@ def explain(error):
 
 def write_traceback(error, folder):
   """Writes the traceback into a file of the folder, or beside all runs."""
-  folder = pathlib.Path(folder) if folder else None
-  if folder is None or not folder.is_dir():
-    folder = pathlib.Path(tempfile.gettempdir())
+  # One in a bucket may be what has failed, and is no folder here.
+  if not folder or not pathlib.Path(folder).is_dir():
+    folder = tempfile.gettempdir()
+  folder = pathlib.Path(folder)
   path = folder / time.strftime('error-%Y%m%d-%H%M%S.txt')
   path.write_text(''.join(traceback.format_exception(error)))
   return path

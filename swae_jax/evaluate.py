@@ -10,7 +10,7 @@ import ml_collections
 import numpy as np
 import optax
 
-from swae_jax import build, checkpoint, errors, evals, record
+from swae_jax import build, checkpoint, errors, evals, record, storage
 from swae_jax.evals import base as evals_base
 
 
@@ -76,7 +76,7 @@ def evaluate(run, state, workdir):
 
 def load_config(workdir):
   """The config of the run in a workdir."""
-  config = record.read_json(pathlib.Path(workdir) / 'config.json')
+  config = record.read_json(storage.path(workdir) / 'config.json')
   if config is None:
     raise errors.UserError(
         f'{workdir} holds no run: it has no config.json; give the --workdir of '
@@ -91,7 +91,7 @@ def again(workdir, config=None):
   the place of the data are heeded.  A metric or picture that is computed again
   replaces the old one, the others stay.
   """
-  workdir = pathlib.Path(workdir)
+  workdir = storage.path(workdir)
   own = load_config(workdir)
   if config is not None:
     own.evals, own.devices = config.evals, config.devices

@@ -5,12 +5,20 @@ run ended, and its config then.  Where there is none, it has not ended.
 """
 import ast
 import functools
-import pathlib
 from typing import Any, NamedTuple
 
 import jax
 
-from swae_jax import build, errors, evaluate, lock, record, resume, train
+from swae_jax import (
+    build,
+    errors,
+    evaluate,
+    lock,
+    record,
+    resume,
+    storage,
+    train,
+)
 
 # Not of one run: no other would do better.
 FATAL = errors.Stopped, errors.NotWritable, errors.SaveFailed
@@ -21,7 +29,7 @@ class Run(NamedTuple):
   name: str
   seed: int
   config: Any
-  workdir: pathlib.Path
+  workdir: Any
 
 
 def value_of(text, old):
@@ -65,7 +73,7 @@ def runs(config, seeds, workdir):
     own = config.copy_and_resolve_references()
     own.seed = seed
     yield Run(config.name, seed, own,
-              pathlib.Path(workdir) / config.name / f'seed{seed}')
+              storage.path(workdir) / config.name / f'seed{seed}')
 
 
 def shard(all_runs, index, count):

@@ -6,14 +6,12 @@ started when they are there, so a run that goes on from it misses nothing.
 """
 import contextlib
 import itertools
-import pathlib
-import shutil
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from swae_jax import build, checkpoint, errors, record
+from swae_jax import build, checkpoint, errors, record, storage
 from swae_jax import step as step_lib
 
 
@@ -23,7 +21,7 @@ class Kept(NamedTuple):
   best: checkpoint.Checkpoints  # The state of the lowest validation loss.
   metrics: record.Metrics
   valid: record.Metrics
-  folder: pathlib.Path
+  folder: Any
   watched: list  # Names of what must be finite, the loss first.
   following: Any  # step -> the step of the next save.
   say: Any  # Of a line.
@@ -88,7 +86,12 @@ def keep(stack, run, workdir, say):
   checkpoints, best = (
       stack.enter_context(checkpoint.Checkpoints(workdir / name, count))
       for name, count in (('checkpoints', config.keep), ('best', 1)))
+  if write:
+    for place in (checkpoints, best):
+      place.tidy()
   state = checkpoints.restore(state, say) or state
+  if config.select == 'best':
+    _check(best)
   step = int(state.step)
   events = None
   if config.tensorboard and write:
@@ -105,10 +108,22 @@ def keep(stack, run, workdir, say):
                      following, say)
 
 
+def _check(best):
+  """Refuses a damaged best state now, and not when the training has ended."""
+  for step in best.steps():
+    try:
+      best.read(step)
+    except errors.DamagedData as e:
+      raise errors.DamagedData(
+          f'{best.directory}: {e}; there is no older one; --restart to begin '
+          'again, or go on without it by --config.train.select=last '
+          '--allow_config_change') from e
+
+
 def warn_of_space(state, config, workdir, say):
   """Says so where the disk has no room for the checkpoints."""
-  free, need = shutil.disk_usage(workdir).free, room(state, config)
-  if free < need:
+  free, need = storage.free(workdir), room(state, config)
+  if free is not None and free < need:
     say(f'warning   {workdir} has {free / 2**20:.0f} MiB left, and checkpoints '
         f'take up to {need / 2**20:.0f}')
 
@@ -121,7 +136,7 @@ def room(state, config):
 
 def set_aside(workdir):
   """Moves a run out of the way.  Returns where to, or None if there is none."""
-  workdir = pathlib.Path(workdir)
+  workdir = storage.path(workdir)
   # What makes a run go on is moved first, should this be interrupted.
   names = ('results.json', 'checkpoints', 'best', 'config.json', 'run.json',
            'metrics.jsonl', 'valid.jsonl', 'config_changes.jsonl', 'images',
@@ -133,5 +148,5 @@ def set_aside(workdir):
                if not (path := workdir / f'old-{i}').exists())
   aside.mkdir()
   for name in found:
-    (workdir / name).rename(aside / name)
+    storage.move(workdir / name, aside / name)
   return aside

@@ -1,26 +1,31 @@
 """One process at a time in a workdir.
 
-The kernel gives the lock back when its owner dies, however that comes about.
+On a disk the kernel gives the lock back when its owner dies, however that comes
+about; in a bucket it is a lease.
 """
 import contextlib
 import errno
 import fcntl
 import json
 import os
-import pathlib
 import socket
 import time
 
-from swae_jax import errors
+from swae_jax import errors, lease, storage
+
+
+def hold(workdir):
+  """Makes the workdir, if it is not there, and keeps others out of it."""
+  path = storage.path(workdir) / 'lock'
+  return lease.hold(path) if storage.in_bucket(path) else _hold(path)
 
 
 @contextlib.contextmanager
-def hold(workdir):
-  """Makes the workdir, if it is not there, and keeps others out of it."""
-  path = pathlib.Path(workdir) / 'lock'
+def _hold(path):
+  workdir = path.parent
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open('a+')
+    file = open(path, 'a+')  # noqa: SIM115
   except OSError as e:
     if e.errno in errors.REFUSED:
       raise errors.NotWritable(
@@ -55,7 +60,10 @@ def owner(file):
 
 def holder(workdir):
   """Who holds the lock of a workdir, or None."""
-  path = pathlib.Path(workdir) / 'lock'
+  path = storage.path(workdir) / 'lock'
+  if storage.in_bucket(path):
+    found = lease.read(path)
+    return found and lease.owner(found)
   if not path.exists():
     return None
   with path.open() as file:

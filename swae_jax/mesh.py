@@ -45,6 +45,18 @@ def make(devices=0):
                        devices=chosen)
 
 
+def memory(mesh):
+  """Bytes of memory of a device, or None where nothing tells."""
+  here = mesh.local_devices
+  stats = here[0].memory_stats()
+  if stats and 'bytes_limit' in stats:
+    return stats['bytes_limit']
+  if here[0].platform == 'cpu' and hasattr(os, 'sysconf'):
+    total = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    return total // len(here)
+  return None
+
+
 def check_batch(mesh, batch_size):
   """Refuses a batch that the devices cannot share equally."""
   if batch_size < 1:

@@ -11,22 +11,25 @@
 """
 import contextlib
 import errno
+import io
 import json
 import math
 import os
-import pathlib
 
 import numpy as np
 from PIL import Image
 
-from swae_jax import errors, faults
+from swae_jax import errors, faults, storage
 
 FLUSH = 5  # Seconds that a point may wait to be written.
 
 
 def replace(path, content):
   """Replaces a file in one move, so that it is never half written."""
-  path = pathlib.Path(path)
+  path = storage.path(path)
+  if storage.in_bucket(path):  # It comes whole anyhow.
+    path.write_bytes(content)
+    return
   path.parent.mkdir(parents=True, exist_ok=True)
   partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
   partial.write_bytes(content)
@@ -40,21 +43,22 @@ def write_json(path, value):
 
 def append(path, value):
   """Adds a line of JSON to a file."""
-  with pathlib.Path(path).open('a') as file:
-    file.write(json.dumps(value) + '\n')
+  path = storage.path(path)
+  text = path.read_text() if path.exists() else ''
+  replace(path, f'{text}{json.dumps(value)}\n'.encode())
 
 
 def read_json(path):
   """The value in a JSON file, or None where there is no file."""
-  path = pathlib.Path(path)
+  path = storage.path(path)
   return json.loads(path.read_text()) if path.exists() else None
 
 
 def save_image(path, image):
   """A PNG.  [H, W] or [H, W, 3] uint8."""
-  path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  Image.fromarray(np.asarray(image)).save(path)
+  content = io.BytesIO()
+  Image.fromarray(np.asarray(image)).save(content, 'png')
+  replace(path, content.getvalue())
   return path
 
 
@@ -101,20 +105,23 @@ class Metrics:
   """
 
   def __init__(self, path, step, write=True, events=None):
-    path = pathlib.Path(path)
+    self.path = path = storage.path(path)
     self.name, self.events = path.stem, events
     text = path.read_text() if path.exists() else ''
     # A kill can leave half a line at the end, and after a restart the steps
     # behind the checkpoint come again.
     rows = map(json.loads, text[:text.rfind('\n') + 1].splitlines())
     self.rows = [row for row in rows if row['step'] <= step]
-    self.file, self._late = None, b''
+    self.write, self.file, self._late = write, None, b''
     if write:
-      lines = ''.join(f'{json.dumps(row)}\n' for row in self.rows)
-      if lines != text or not text:
-        replace(path, lines.encode())
-      self._size = len(lines.encode())
-      self.file = path.open('r+b', buffering=0)
+      if self._content() != text.encode() or not text:
+        replace(path, self._content())
+      self._size = len(self._content())
+      if not storage.in_bucket(path):
+        self.file = open(path, 'r+b', buffering=0)  # noqa: SIM115
+
+  def _content(self):
+    return ''.join(f'{json.dumps(row)}\n' for row in self.rows).encode()
 
   def add(self, step, values):
     """Writes the metrics of a step; where there is no room, later."""
@@ -122,17 +129,22 @@ class Metrics:
     self.rows.append({'step': step, **{
         k: v if math.isfinite(v) else None for k, v in values.items()}})
     self._late += (json.dumps(self.rows[-1]) + '\n').encode()
-    with contextlib.suppress(OSError):
-      self.flush()
+    if self.file:  # In a bucket all is written at each flush.
+      with contextlib.suppress(OSError):
+        self.flush()
     if self.events:
       for name, value in values.items():
         self.events.add_scalar(f'{self.name}/{name}', value, step)
 
   def flush(self):
     """All lines are on disk when this returns; raises OSError."""
-    if self.file is None or not self._late:
+    if not self.write or not self._late:
       return
     faults.point('metrics')
+    if self.file is None:
+      replace(self.path, self._content())
+      self._late = b''
+      return
     self.file.seek(self._size)  # Half a line may be there from the last try.
     written = self.file.write(self._late)
     if written < len(self._late):

@@ -10,13 +10,12 @@ import html
 import io
 import math
 import os
-import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib import figure as figures
 import numpy as np
 
-from swae_jax import command, errors, evaluate, record
+from swae_jax import command, errors, evaluate, record, storage
 
 POINTS = 1000  # Of a curve; longer ones are thinned.
 STYLE = '''
@@ -47,7 +46,7 @@ summary { cursor: pointer; }
 class Run(NamedTuple):
   """What a run has left."""
   name: str
-  workdir: pathlib.Path
+  workdir: Any
   config: dict
   about: dict  # run.json
   results: dict  # Empty where it has not finished.
@@ -70,7 +69,7 @@ def columns(path, prefix=''):
 
 def read(workdir, name=''):
   """The Run of a workdir."""
-  workdir = pathlib.Path(workdir)
+  workdir = storage.path(workdir)
   config = evaluate.load_config(workdir).to_dict()
   results = record.read_json(workdir / 'results.json') or {}
   curves = (columns(workdir / 'metrics.jsonl')
@@ -237,7 +236,7 @@ def write(workdirs, output=''):
   if len(set(names)) < len(names):
     raise errors.UserError('--compare: a run is named twice')
   runs = [read(*both) for both in zip(workdirs, names, strict=True)]
-  path = pathlib.Path(output or pathlib.Path(workdirs[0]) / 'report.html')
+  path = storage.path(output or storage.path(workdirs[0]) / 'report.html')
   path.parent.mkdir(parents=True, exist_ok=True)
   path.write_text(page(runs))
   return path

@@ -18,7 +18,15 @@ import sys
 
 from absl import logging
 
-from swae_jax import command, errors, grid, progress, signals, tabulate
+from swae_jax import (
+    command,
+    errors,
+    grid,
+    progress,
+    signals,
+    storage,
+    tabulate,
+)
 
 
 def parse(argv):
@@ -131,7 +139,7 @@ def write(table, cells, title, notes, workdir):
 
 def run(table, flags, options):
   """Does what the flags ask.  Returns (run, error) of the runs that failed."""
-  workdir, (index, count) = pathlib.Path(flags.workdir), part(flags)
+  workdir, (index, count) = storage.path(flags.workdir), part(flags)
   seeds = (numbers(flags.seeds, 'seeds', r'\d+(,\d+)*', '0,1,2')
            if flags.seeds else range(table.seeds))
   configs = grid.configs(table, select(table, flags), options)

@@ -2,6 +2,7 @@
 """
 import collections
 import csv
+import io
 import math
 import re
 from typing import NamedTuple
@@ -177,17 +178,18 @@ def markdown(table, made, compared, shown):
 
 def write_csv(path, made):
   """One line for each metric in each cell."""
-  with path.open('w', newline='') as file:
-    out = csv.writer(file, lineterminator='\n')
-    out.writerow(('dataset', 'latents', 'system', 'metric', 'mean', 'std',
-                  'seeds', 'samples', 'paper', 'paper_std', 'mark', 'source'))
-    for e in made:
-      mean = np.mean(e.values) if e.values else ''
-      std = np.std(e.values, ddof=1) if len(e.values) > 1 else ''
-      out.writerow((*e.cell, e.metric, mean, std, len(e.values),
-                    ' '.join(map(str, e.samples)), e.figure.value,
-                    e.figure.std, e.mark,
-                    e.figure.source if e.figure.value else ''))
+  file = io.StringIO()
+  out = csv.writer(file, lineterminator='\n')
+  out.writerow(('dataset', 'latents', 'system', 'metric', 'mean', 'std',
+                'seeds', 'samples', 'paper', 'paper_std', 'mark', 'source'))
+  for e in made:
+    mean = np.mean(e.values) if e.values else ''
+    std = np.std(e.values, ddof=1) if len(e.values) > 1 else ''
+    out.writerow((*e.cell, e.metric, mean, std, len(e.values),
+                  ' '.join(map(str, e.samples)), e.figure.value,
+                  e.figure.std, e.mark,
+                  e.figure.source if e.figure.value else ''))
+  record.replace(path, file.getvalue().encode())
 
 
 def picture(path, title, made):
@@ -214,4 +216,6 @@ def picture(path, title, made):
   grid_.auto_set_font_size(False)
   grid_.set_fontsize(8)
   page.suptitle(f'{title}\n{made[0].metric}', fontsize=9)
-  page.savefig(path)
+  content = io.BytesIO()
+  page.savefig(content, format='png')
+  record.replace(path, content.getvalue())

@@ -2,7 +2,6 @@
 import collections
 import contextlib
 import functools
-import pathlib
 import signal as signal_lib
 import time
 
@@ -21,6 +20,7 @@ from swae_jax import (
     record,
     resume,
     signals,
+    storage,
     validation,
     watchdog,
 )
@@ -123,8 +123,15 @@ def compiled(run, state, images, say):
   if shapes not in steps:
     steps[shapes] = build.step(run).lower(state, images, indices).compile()
   step = steps[shapes]
-  say.compiled(time.monotonic() - began, step.cost_analysis(),
-               step.memory_analysis())
+  used, there = step.memory_analysis(), mesh_lib.memory(run.mesh)
+  need = used.temp_size_in_bytes + used.argument_size_in_bytes
+  if there and need > there:
+    raise errors.UserError(
+        f'a step of {run.config.train.batch_size} examples needs '
+        f'{need / 2**30:.1f} GiB, and a {run.mesh.devices.flat[0].device_kind} '
+        f'device has {there / 2**30:.1f}; try a smaller '
+        '--config.train.batch_size, or more devices')
+  say.compiled(time.monotonic() - began, step.cost_analysis(), used)
   return step
 
 
@@ -142,7 +149,7 @@ def run(config, workdir='', like=None, *, allow_config_change=False,
     restart: begins again; what is there is moved aside.
     patience: seconds without a step after which the process ends; 0: never.
   """
-  workdir = pathlib.Path(workdir or f'runs/{config.name}')
+  workdir = storage.path(workdir or f'runs/{config.name}')
   first = jax.process_index() == 0
   say = progress.Progress(quiet=not first)
   changes = {} if restart else resume.check(

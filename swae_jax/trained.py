@@ -7,12 +7,11 @@
 The training data are not needed.
 """
 import functools
-import pathlib
 
 import jax
 import numpy as np
 
-from swae_jax import errors, saved
+from swae_jax import errors, saved, storage
 from swae_jax.evals import base as evals_base
 
 BATCH_SIZE = 64
@@ -154,7 +153,7 @@ def load(path, batch_size=BATCH_SIZE):
   Of a workdir it is the state that the run is evaluated by, the last or the
   best one.  Returns a Model.
   """
-  path = pathlib.Path(path).expanduser()
+  path = storage.path(path).expanduser()
   if not path.exists():
     raise errors.MissingData(f'{path}: there is no such workdir or file')
   read = saved.of_workdir if path.is_dir() else saved.of_file

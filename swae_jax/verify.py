@@ -4,16 +4,15 @@ Every array of every checkpoint against its digest, every line of metrics, and
 that each step is there once.  Nothing is changed.
 """
 import json
-import pathlib
 
 from absl import logging
 
-from swae_jax import command, errors
+from swae_jax import command, errors, storage
 
 
 def verify(workdir):
   """Yields (what, '' or what is wrong with it)."""
-  workdir = pathlib.Path(workdir)
+  workdir = storage.path(workdir)
   if not (workdir / 'config.json').is_file():
     raise errors.UserError(f'{workdir} holds no run: it has no config.json')
   for name in ('config.json', 'run.json', 'results.json'):

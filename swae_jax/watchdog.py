@@ -1,17 +1,19 @@
 """Ends a run that makes no progress, and says where it hangs."""
 import faulthandler
 import os
-import pathlib
 import sys
+import tempfile
 import threading
 import time
+
+from swae_jax import storage
 
 
 class Watchdog:
   """Within it `beat` must be called every so many seconds; 0: never."""
 
   def __init__(self, seconds, folder):
-    self.seconds, self.folder = seconds, pathlib.Path(folder)
+    self.seconds, self.folder = seconds, storage.path(folder)
     self._done = threading.Event()
     self.beat()
 
@@ -27,8 +29,10 @@ class Watchdog:
   def _end(self):
     path = self.folder / time.strftime('hang-%Y%m%d-%H%M%S.txt')
     try:
-      with path.open('w') as file:
+      with tempfile.TemporaryFile('w+') as file:  # It wants a real one.
         faulthandler.dump_traceback(file)
+        file.seek(0)
+        path.write_text(file.read())
     except OSError:  # The disk may be what hangs, or full.
       path = 'the lines above'
       faulthandler.dump_traceback(sys.stderr)

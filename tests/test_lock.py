@@ -1,4 +1,5 @@
 """One process at a time, also after the owner has died."""
+import os
 import pathlib
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def test_a_lock_is_held_by_one_and_free_when_it_dies(tmp_path):
 def test_a_workdir_that_cannot_be_made_has_a_code(tmp_path, monkeypatch):
   def refuse(*args, **options):
     raise OSError(30, 'Read-only file system')
-  monkeypatch.setattr(pathlib.Path, 'mkdir', refuse)
+  monkeypatch.setattr(os, 'makedirs', refuse)
   with pytest.raises(errors.NotWritable, match='Read-only') as e:
     with lock.hold(tmp_path / 'run'):
       raise AssertionError

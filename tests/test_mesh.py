@@ -53,6 +53,11 @@ def test_an_empty_batch_is_refused(batch_size, devices):
     mesh.check_batch(mesh.make(devices), batch_size)
 
 
+def test_virtual_devices_share_the_memory():
+  one, eight = (mesh.memory(mesh.make(n)) for n in (1, 8))
+  assert 2**28 < eight == one // 8
+
+
 def tree():
   rng = np.random.default_rng(0)
   return {'images': rng.integers(256, size=(16, 3, 1), dtype=np.uint8),

@@ -357,6 +357,41 @@ def test_after_a_damaged_checkpoint_the_run_ends_the_same(tmp_path, capsys):
   gc.collect()
 
 
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_a_damaged_best_state_is_refused_before_training(tmp_path):
+  options = {'save_every': 40, 'valid_every': 1, 'select': 'best'}
+  train.run(tiny.config(steps=40, **options), tmp_path)
+  for path in (tmp_path / 'best' / '40').rglob('d/*'):
+    path.write_bytes(path.read_bytes()[:-1])
+  lines = (tmp_path / 'metrics.jsonl').read_bytes()
+  with pytest.raises(errors.DamagedData, match='best: checkpoint 40 is') as e:
+    train.run(tiny.config(steps=80, **options), tmp_path)
+  assert '--config.train.select=last' in str(e.value)
+  assert (tmp_path / 'metrics.jsonl').read_bytes() == lines
+  options['select'] = 'last'  # As the line says.
+  results = train.run(tiny.config(steps=80, **options), tmp_path,
+                      allow_config_change=True)
+  assert results['evaluated_step'] == 80
+  gc.collect()
+
+
+def test_what_a_kill_in_the_last_deletion_left_goes(tmp_path):
+  train.run(tiny.config(), tmp_path)
+  (tmp_path / 'results.json').unlink()
+  checkpoints = tmp_path / 'checkpoints'
+  for name in ('3.deleted', '12.orbax-checkpoint-tmp-5'):
+    (checkpoints / name).mkdir()
+  train.run(tiny.config(), tmp_path)
+  assert {p.name for p in checkpoints.iterdir()} == {'5', '10'}
+
+
+def test_a_step_that_memory_cannot_hold_is_refused(tmp_path, monkeypatch):
+  monkeypatch.setattr(mesh_lib, 'memory', lambda mesh: 1000)
+  with pytest.raises(errors.UserError, match='32 examples needs') as e:
+    train.run(tiny.config(), tmp_path)
+  assert '--config.train.batch_size' in str(e.value)
+
+
 def test_a_run_killed_after_an_early_stop_has_stopped(tmp_path, monkeypatch):
   losses = [1., 2., 3., 0., 0., 0., 0., 0., 0., 0.]
   monkeypatch.setattr(
