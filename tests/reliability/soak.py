@@ -150,6 +150,24 @@ class Soak:
       self.tell('double_starts', codes != {0, 75} and f'codes {codes}')
       self.finish('double_starts', workdir)
 
+  def damaged_caches(self, n):
+    """Bits flipped in, or ends cut off, every file of compiled programs."""
+    cache = pathlib.Path(os.environ['JAX_COMPILATION_CACHE_DIR'])
+    whole = shutil.copytree(cache, self.folder / 'cache')
+    for i in range(n):
+      for path in filter(pathlib.Path.is_file, cache.rglob('*')):
+        content = bytearray(path.read_bytes())
+        at = self.rng.randrange(len(content))
+        if i % 2:
+          del content[at:]
+        else:
+          content[at] ^= 1 << self.rng.randrange(8)
+        path.write_bytes(content)
+      self.tell('damaged_caches')
+      self.finish('damaged_caches', self.new())
+      shutil.rmtree(cache)
+      shutil.copytree(whole, cache)
+
   def two_hosts(self, kind, number, n):
     """A signal to one of two processes."""
     for _ in range(n):
@@ -267,8 +285,8 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__)
   failed = False
   kinds = ('kills', 'kills_at_points', 'sigterms', 'sigints', 'double_starts',
-           'disk_full', 'nans', 'mutations', 'two_host_sigterms',
-           'two_host_sigints', 'two_host_sigkills', 'device_pairs')
+           'damaged_caches', 'disk_full', 'nans', 'mutations', 'device_pairs',
+           'two_host_sigterms', 'two_host_sigints', 'two_host_sigkills')
   for kind in kinds:
     parser.add_argument(f'--{kind}', type=int, default=0)
   parser.add_argument('--seed', type=int, default=int(time.time()))
@@ -283,6 +301,7 @@ def main():
         'sigterms': lambda n: soak.signals('sigterms', signal.SIGTERM, n),
         'sigints': lambda n: soak.signals('sigints', signal.SIGINT, n),
         'double_starts': soak.double_starts,
+        'damaged_caches': soak.damaged_caches,
         'two_host_sigterms': lambda n: soak.two_hosts(
             'two_host_sigterms', signal.SIGTERM, n),
         'two_host_sigints': lambda n: soak.two_hosts(
