@@ -62,9 +62,14 @@ newest() {
   echo "$best"
 }
 
-# The names in the checkpoints of a workdir.
+# The names in the checkpoints of a workdir; in a bucket, of those that are whole.
 names_in() {
   local path
+  if [[ $1 == gs://* ]]; then
+    { gcloud storage ls "$1/checkpoints/*/commit_success.txt" 2> /dev/null ||
+        true; } | sed 's|/[^/]*$||; s|.*/||'
+    return
+  fi
   for path in "$1"/checkpoints/*; do
     echo "${path##*/}"
   done

@@ -7,9 +7,10 @@
 #   launch/gke_jobset.sh delete NAME                  stop and remove it
 # FLAGS are those of swae_jax.main, without --workdir. Kubernetes restarts all
 # processes after an exit code that asks for it, RESTARTS times (10) in all.
-#   IMAGE     has the checkout in its working directory, with '.[tpu]' installed
+#   IMAGE     has the checkout in its working directory and '.[tpu,gcs]' installed
 #   ACCELERATOR=tpu7x  TOPOLOGY=2x2x1  CHIPS=4 (of a host)  SPOT=1
-#   BUCKET    mounted as runs/: without it the checkpoints go with the pods
+#   BUCKET    where the run is kept, as gs://BUCKET/NAME; without it the
+#             checkpoints go with the pods
 #   SERVICE_ACCOUNT=default  of Kubernetes, with access to the bucket
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -49,20 +50,6 @@ spot() {
               operator: Equal
               value: "true"
               effect: NoSchedule
-END
-}
-
-volume() {
-  if [ -z "$BUCKET" ]; then
-    echo '              emptyDir: {}'
-    return
-  fi
-  cat << END
-              csi:
-                driver: gcsfuse.csi.storage.gke.io
-                volumeAttributes:
-                  bucketName: "$BUCKET"
-                  mountOptions: implicit-dirs
 END
 }
 
@@ -108,26 +95,17 @@ spec:
               operator: NotIn
               values: [75, 124, 134, 137, 139, 143]
         template:
-          metadata:
-            annotations:
-              gke-gcsfuse/volumes: "$([ -n "$BUCKET" ] && echo true || echo false)"
           spec:
             restartPolicy: Never
             terminationGracePeriodSeconds: 30
             serviceAccountName: $SERVICE_ACCOUNT
-            volumes:
-            - name: runs
-$(volume)
             containers:
             - name: main
               image: "$IMAGE"
-              command: $(list python -m swae_jax.main "$@" "--workdir=/runs/$NAME")
+              command: $(list python -m swae_jax.main "$@" "--workdir=$WORKDIR")
               resources:
                 limits:
                   google.com/tpu: $CHIPS
-              volumeMounts:
-              - name: runs
-                mountPath: /runs
             nodeSelector:
               cloud.google.com/gke-tpu-accelerator: $ACCELERATOR
               cloud.google.com/gke-tpu-topology: $TOPOLOGY
@@ -140,10 +118,12 @@ END
 COMMAND=$1
 NAME=$2
 shift 2
+WORKDIR=${BUCKET:+gs://$BUCKET/$NAME}
+WORKDIR=${WORKDIR:-runs/$NAME}
 [[ $NAME =~ ^[a-z]([-a-z0-9]*[a-z0-9])?$ ]] ||
   fail "'$NAME' is no name of a JobSet: lower-case letters, digits and hyphens"
 case " $* " in *' --workdir'*)
-  fail "--workdir is /runs/$NAME there; leave it out" ;;
+  fail "--workdir is $WORKDIR; leave it out" ;;
 esac
 case $COMMAND in
   render) render "$@" ;;

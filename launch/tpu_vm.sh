@@ -11,8 +11,8 @@
 # with --dry_run before the rest, commands are printed and not carried out.
 #   ZONE=europe-west4-a  TYPE=v6e-8  RUNTIME=(by TYPE)  PROJECT=(gcloud's)
 #   SPOT=1  0 is not preempted      POLL=30  seconds between looks at the queue
-#   BUCKET  a bucket to be mounted as runs/: several workers need one, and
-#           without it a preemption takes the checkpoints, too
+#   BUCKET  where the run is kept, as gs://BUCKET/NAME: several workers need one,
+#           and without it a preemption takes the checkpoints, too
 #   RESTARTS, BACKOFF  as in launch/babysit.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -112,15 +112,12 @@ create() {
 
 # What is tracked, with its changes, and the versions that the tests run with.
 setup() {
-  local dir commit='' install mount=:
-  if [ -n "$BUCKET" ]; then
-    mount="{ mountpoint -q runs || gcsfuse --implicit-dirs $BUCKET runs; }"
-  fi
-  install="mkdir -p swae_jax/runs && tar -xzf swae_jax.tar.gz -C swae_jax &&
-    cd swae_jax && $mount && python3 -m pip install --quiet --user uv &&
+  local dir commit='' install
+  install="mkdir -p swae_jax && tar -xzf swae_jax.tar.gz -C swae_jax &&
+    cd swae_jax && python3 -m pip install --quiet --user uv &&
     python3 -m uv venv --quiet --allow-existing --python 3.11 .venv &&
     python3 -m uv pip install --quiet --python .venv/bin/python \
-      -c requirements.txt -e '.[tpu]'"
+      -c requirements.txt -e '.[tpu,gcs]'"
   dir=$(mktemp -d) || return
   [ -n "$DRY_RUN" ] || commit=$(git stash create) || return
   call git archive --format=tar.gz -o "$dir/swae_jax.tar.gz" "${commit:-HEAD}" ||
@@ -136,7 +133,7 @@ setup() {
 # ssh itself does not tell which signal a program died of, so flock does.
 command_line() {
   local flags
-  flags=$(printf ' %q' "$@" --workdir="runs/$NAME")
+  flags=$(printf ' %q' "$@" --workdir="$WORKDIR")
   echo "cd swae_jax && JAX_COORDINATOR_PORT=8476 flock -E 75 -w 60 .run.lock" \
        ".venv/bin/python -m swae_jax.main$flags; code=\$?;" \
        "echo \"swae_jax: \$(hostname) ended with \$code\"; exit \$code"
@@ -169,16 +166,20 @@ attempt() {
 }
 
 names() {
-  [ -n "$DRY_RUN" ] ||
-    remote 0 "ls swae_jax/runs/$NAME/checkpoints" 2> /dev/null || true
+  [ -z "$DRY_RUN" ] || return 0
+  if [ -n "$BUCKET" ]; then
+    names_in "$WORKDIR"
+  else
+    remote 0 "ls swae_jax/$WORKDIR/checkpoints" 2> /dev/null || true
+  fi
 }
 
 fetch() {
   mkdir -p runs
   if [ -n "$BUCKET" ]; then
-    call gcloud storage rsync --recursive "gs://$BUCKET/$NAME" "runs/$NAME"
+    call gcloud storage rsync --recursive "$WORKDIR" "runs/$NAME"
   else
-    tpus tpu-vm scp "$NAME:swae_jax/runs/$NAME" runs/ --recurse --worker=0
+    tpus tpu-vm scp "$NAME:swae_jax/$WORKDIR" runs/ --recurse --worker=0
   fi
 }
 
@@ -202,13 +203,15 @@ COMMAND=$1
 NAME=$2
 shift 2
 FLAGS=("$@")
+WORKDIR=${BUCKET:+gs://$BUCKET/$NAME}
+WORKDIR=${WORKDIR:-runs/$NAME}
 WHERE=(--zone="$ZONE" ${PROJECT:+--project="$PROJECT"})
 if ! [[ $NAME =~ ^[a-z]([-a-z0-9]*[a-z0-9])?$ ]]; then
   say "'$NAME' is no name of a TPU: lower-case letters, digits and hyphens"
   exit 2
 fi
 case " $* " in *' --workdir'*)
-  say "--workdir is runs/$NAME there; leave it out"
+  say "--workdir is $WORKDIR; leave it out"
   exit 2 ;;
 esac
 case $COMMAND in

@@ -47,6 +47,16 @@ def test_the_newest_checkpoint(names, step):
   assert functions(f'printf "%s\\n" {names} | newest') == f'{step}\n'
 
 
+def test_what_is_whole_in_a_bucket_counts(fake, job):
+  names = [f'gs://b/run/checkpoints/{name}/commit_success.txt\n'
+           for name in (5, 10, 'corrupt-30')]
+  fake.answer('storage ls gs://b/run/checkpoints/*/commit_success.txt',
+              (''.join(names), 0))
+  fake.answer('job', ('', 143), ('', 0))
+  said = fake.run(BABYSIT, job[0], '--workdir=gs://b/run')
+  assert 'newest checkpoint 10: restart 1' in said
+
+
 def test_a_run_that_ends_well_is_not_repeated(fake, job):
   command, workdir, _ = job
   assert fake.run(BABYSIT, command, workdir, '--x=a b') == ''

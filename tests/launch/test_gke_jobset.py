@@ -67,20 +67,15 @@ def test_flags_arrive_as_they_were_given(fake):
   (main,) = pod_of(render(fake, *flags))['containers']
   assert main['name'] == 'main' and main['image'] == 'me/swae'
   assert main['command'] == ['python', '-m', 'swae_jax.main', *flags,
-                             '--workdir=/runs/tt']
-  assert main['volumeMounts'] == [{'name': 'runs', 'mountPath': '/runs'}]
+                             '--workdir=runs/tt']
 
 
 def test_spot_and_bucket_are_choices(fake):
   pod = pod_of(render(fake, SPOT='0'))
   assert 'tolerations' not in pod and len(pod['nodeSelector']) == 2
-  assert pod['volumes'] == [{'name': 'runs', 'emptyDir': {}}]
-  manifest = render(fake, BUCKET='b', SERVICE_ACCOUNT='sa')
-  pod = pod_of(manifest)
+  pod = pod_of(render(fake, BUCKET='b', SERVICE_ACCOUNT='sa'))
   assert pod['serviceAccountName'] == 'sa' and 'tolerations' in pod
-  assert pod['volumes'][0]['csi']['volumeAttributes']['bucketName'] == 'b'
-  notes = job_of(manifest)['template']['metadata']['annotations']
-  assert notes == {'gke-gcsfuse/volumes': 'true'}  # A string.
+  assert pod['containers'][0]['command'][-1] == '--workdir=gs://b/tt'
 
 
 def test_kubectl_gets_the_manifest(fake):
@@ -101,7 +96,7 @@ def test_kubectl_gets_the_manifest(fake):
     (['apply', 'tt'], {'IMAGE': 'i', 'TOPOLOGY': '2x3'}, 'no multiple'),
     (['apply', 'T'], {'IMAGE': 'i'}, 'no name of a JobSet'),
     (['start', 'tt'], {'IMAGE': 'i'}, 'none of render'),
-    (['apply', 'tt', '--workdir=a'], {'IMAGE': 'i'}, '/runs/tt there')])
+    (['apply', 'tt', '--workdir=a'], {'IMAGE': 'i'}, 'is runs/tt; leave')])
 def test_a_mistake_calls_nothing(fake, argv, env, words):
   said = fake.run(GKE, *argv, code=2, **env)
   assert words in said and len(said.splitlines()) == 1

@@ -31,7 +31,7 @@ def names(fake, *answers):
 def verbs(fake):
   """The commands in order, each as one word."""
   table = {'describe': 'state', 'create': 'create', 'delete': 'delete',
-           'scp': 'scp'}
+           'scp': 'scp', 'storage': 'names'}
   said = []
   for argv in fake.calls('gcloud'):
     if 'ssh' in argv:
@@ -103,18 +103,16 @@ def test_delete(fake):
   assert verbs(fake) == ['state', 'state', 'delete']
 
 
-@pytest.mark.parametrize('bucket', ['', 'b'])
-def test_setup_reaches_all_workers(fake, bucket):
+def test_setup_reaches_all_workers(fake):
   fake.answer('stash create', ('abc\n', 0))
-  fake.run(TPU, 'setup', 'tt', BUCKET=bucket)
+  fake.run(TPU, 'setup', 'tt')
   assert verbs(fake) == ['scp', 'install']
   (archive,) = fake.calls('git archive')
   scp, install = fake.calls('gcloud')
   assert archive[-1] == 'abc' and archive[-2] == scp[5] and scp[6] == 'tt:'
   assert '--worker=all' in scp and '--worker=all' in install
   command = ' '.join(install)
-  assert "-c requirements.txt -e '.[tpu]'" in command
-  assert ('gcsfuse --implicit-dirs b runs' in command) == bool(bucket)
+  assert "-c requirements.txt -e '.[tpu,gcs]'" in command
 
 
 def test_fetch(fake):
@@ -139,9 +137,9 @@ def test_a_run_ends_with_the_code_that_says_most(fake, codes, gcloud, code):
   assert '--worker=all' in run
 
 
-def remote(fake, *flags):
+def remote(fake, *flags, **env):
   """The command line that a worker gets."""
-  fake.run(TPU, 'run', 'tt', *flags)
+  fake.run(TPU, 'run', 'tt', *flags, **env)
   return next(a.partition('=')[2] for a in fake.calls('ssh')[-1]
               if a.startswith('--command='))
 
@@ -171,6 +169,10 @@ def test_a_worker_gets_flags_as_they_were_given(fake, worker):
   assert out.splitlines()[:-1] == ['8476', '-m', 'swae_jax.main', *flags,
                                    '--workdir=runs/tt']
   assert re.fullmatch(r'swae_jax: \S+ ended with 0', out.splitlines()[-1])
+
+
+def test_a_bucket_is_the_workdir(fake):
+  assert '--workdir=gs://b/tt;' in remote(fake, BUCKET='b')
 
 
 @pytest.mark.parametrize('program, code', [
@@ -246,7 +248,7 @@ def test_babysit_goes_on_while_there_is_progress(fake):
 
 def test_babysit_tries_a_set_up_that_fails_again(fake):
   states(fake, 'ACTIVE')
-  fake.answer("ssh '.[tpu]'", ('no network', 1), ('', 0))
+  fake.answer("ssh '.[tpu,gcs]'", ('no network', 1), ('', 0))
   fake.answer('ssh swae_jax.main', ended(0))
   fake.run(TPU, 'babysit', 'tt')
   assert verbs(fake).count('install') == 2 and verbs(fake).count('run') == 1
@@ -256,7 +258,7 @@ def test_babysit_tries_a_set_up_that_fails_again(fake):
     ([], 'launch/tpu_vm.sh create NAME'), (['create'], 'tpu_vm.sh create NAME'),
     (['destroy', 'tt'], 'launch/tpu_vm.sh create NAME'),
     (['create', 'My_TPU'], 'no name of a TPU'),
-    (['run', 'tt', '--workdir=runs/a'], 'workdir is runs/tt there')])
+    (['run', 'tt', '--workdir=runs/a'], 'workdir is runs/tt; leave')])
 def test_a_mistake_calls_nothing(fake, argv, words):
   assert words in fake.run(TPU, *argv, code=2)
   assert not fake.calls()
@@ -267,6 +269,6 @@ def test_a_dry_run_prints_and_does_nothing(fake):
     fake.run(TPU, '--dry_run', command, 'tt')
     assert fake.out.startswith(('gcloud ', 'git archive '))
   fake.run(TPU, '--dry_run', 'babysit', 'tt', '--config=configs/mnist.py')
-  for part in ('create tt', 'scp ', '.[tpu]', 'swae_jax.main'):
+  for part in ('create tt', 'scp ', '.[tpu,gcs]', 'swae_jax.main'):
     assert part in fake.out
   assert not fake.calls()
