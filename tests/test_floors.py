@@ -10,9 +10,9 @@ import swae_jax
 
 ROOT = pathlib.Path(swae_jax.__file__).parent
 FLOORS = [
-    {'cluster', 'errors', 'faults', 'lock', 'losses', 'priors', 'signals',
-     'watchdog'},
-    {'networks', 'optimizers'},
+    {'cluster', 'errors', 'faults', 'lease', 'losses', 'priors', 'signals',
+     'storage'},
+    {'lock', 'networks', 'optimizers', 'watchdog'},
     {'objectives', 'data'},
     {'evals', 'mesh', 'step'},
     {'build', 'checkpoint', 'record', 'progress'},
