@@ -8,7 +8,8 @@ from swae_jax.losses import inputs
 def frechet(mean1, cov1, mean2, cov2):
   """Squared Wasserstein-2 distance of N(mean1, cov1) and N(mean2, cov2).
 
-  Dowson and Landau, 1982, eq. 4; of Inception features it is the FID.  The
+  Dowson and Landau, "The Frechet distance between multivariate normal
+  distributions", 1982; of Inception features it is the FID.  The
   trace of the root is tr (A B A)^(1/2), A = cov1^(1/2), of symmetric matrices
   only, so nothing complex arises from singular covariances.  Rounding enters
   under a root: give float64 where the covariances are singular.
