@@ -5,7 +5,6 @@ without a word, so each array's sha256 is saved beside it and checked.  A save
 runs in a thread of its own; it counts when `wait` has returned.
 """
 from concurrent import futures
-import hashlib
 import re
 import time
 
@@ -13,36 +12,11 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from swae_jax import errors, faults, storage
+from swae_jax import digests, errors, faults, storage
 
 ITEMS = ('variables', 'training')
 COMMITTED = 'commit_success.txt'  # Orbax writes it last.
 PAUSES = (.2, 1., 5.)  # Seconds before a failed write is tried again.
-
-
-def named(tree):
-  """Leaves by name, such as 'variables/params/model/encoder/bias'."""
-  flat, _ = jax.tree_util.tree_flatten_with_path(tree)
-  return {jax.tree_util.keystr(path, simple=True, separator='/'): leaf
-          for path, leaf in flat}
-
-
-def digest(x):
-  """sha256 of an array's type, shape and bytes."""
-  x = np.ascontiguousarray(x)
-  head = f'{x.dtype.str}{x.shape}'.encode()
-  return hashlib.sha256(head + x.tobytes()).hexdigest()
-
-
-def digests(tree):
-  """The digest of every leaf, by name."""
-  return {name: digest(x) for name, x in named(tree).items()}
-
-
-def summary(tree):
-  """One digest of a whole tree of host arrays."""
-  lines = (f'{name} {d}\n' for name, d in sorted(digests(tree).items()))
-  return hashlib.sha256(''.join(lines).encode()).hexdigest()
 
 
 def _checkpointer():
@@ -129,12 +103,12 @@ class Checkpoints:
   def _write(self, state):
     """Writes a state, after failures that may pass again."""
     step = int(state.step)
-    arrays = named(state)
+    arrays = digests.named(state)
     args = ocp.args.Composite(
         **{item: ocp.args.StandardSave({
             k: x for k, x in arrays.items() if _item(k) == item})
            for item in ITEMS},
-        digests=ocp.args.JsonSave(digests(state)))
+        digests=ocp.args.JsonSave(digests.of(state)))
     for pause in (*PAUSES, None):
       try:
         self.tidy()
@@ -216,7 +190,7 @@ class Checkpoints:
       raise errors.DamagedData(f'{where} ({_brief(e)})') from e
     bad = [name for name in sorted(recorded.keys() | arrays.keys())
            if name not in arrays or name not in recorded
-           or digest(arrays[name]) != recorded[name]]
+           or digests.digest(arrays[name]) != recorded[name]]
     if bad:
       more = f', and {len(bad) - 1} more' if bad[1:] else ''
       raise errors.DamagedData(f'{where} ({bad[0]}: digest differs{more})')
@@ -265,7 +239,7 @@ def _brief(error):
 
 def rebuild(like, arrays, where, advice='use another --workdir'):
   """Arrays by name as a tree `like` this one; refuses those of another."""
-  expected = named(like)
+  expected = digests.named(like)
   if expected.keys() != arrays.keys():
     odd = min(expected.keys() ^ arrays.keys())
     raise errors.UserError(

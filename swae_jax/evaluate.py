@@ -10,7 +10,15 @@ import ml_collections
 import numpy as np
 import optax
 
-from swae_jax import build, checkpoint, errors, evals, record, storage
+from swae_jax import (
+    build,
+    checkpoint,
+    digests,
+    errors,
+    evals,
+    record,
+    storage,
+)
 from swae_jax.evals import base as evals_base
 
 
@@ -68,7 +76,7 @@ def evaluate(run, state, workdir):
       'seed': run.config.seed,
       'data': {'name': run.dataset.name, **run.dataset.provenance},
       'code_sha256': code_sha256(),
-      'weights_sha256': checkpoint.summary(state.variables),
+      'weights_sha256': digests.summary(state.variables),
       'metrics': metrics,
       'pictures': pictures,
   }

@@ -44,9 +44,9 @@ def write_safetensors(model, path):
   import numpy as np
   from safetensors import numpy as safetensors
 
-  from swae_jax import checkpoint, record, saved
+  from swae_jax import digests, record, saved
   arrays = {name: np.asarray(x, order='C') for name, x in
-            checkpoint.named(model.saved.variables).items()}
+            digests.named(model.saved.variables).items()}
   text = json.dumps(model.saved.about)
   record.replace(path, safetensors.save(
       arrays, {'swae_jax': text, 'sha256': saved.seal(text, arrays)}))

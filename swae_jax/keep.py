@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from swae_jax import build, checkpoint, errors, record, storage
+from swae_jax import build, checkpoint, digests, errors, record, storage
 from swae_jax import step as step_lib
 
 
@@ -57,7 +57,7 @@ class Kept(NamedTuple):
 
   def _start(self, state):
     # The step tests gradients; an optimizer can overflow behind them.
-    for name, x in checkpoint.named(state).items():
+    for name, x in digests.named(state).items():
       if x.dtype.kind == 'f' and not np.isfinite(x).all():
         raise errors.Diverged(
             f'{name} is not finite at step {int(state.step)}, which is not '

@@ -7,7 +7,7 @@ import jax
 import ml_collections
 import numpy as np
 
-from swae_jax import build, checkpoint, errors, evaluate, record
+from swae_jax import build, checkpoint, digests, errors, evaluate, record
 from swae_jax.objectives import base
 
 
@@ -71,7 +71,7 @@ def of_file(path):
 
 def seal(text, variables):
   """One digest of all that a file holds."""
-  content = f'{text}\n{checkpoint.summary(variables)}'
+  content = f'{text}\n{digests.summary(variables)}'
   return hashlib.sha256(content.encode()).hexdigest()
 
 

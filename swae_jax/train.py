@@ -10,7 +10,7 @@ import numpy as np
 
 from swae_jax import (
     build,
-    checkpoint,
+    digests,
     errors,
     evaluate,
     faults,
@@ -182,7 +182,7 @@ def run(config, workdir='', like=None, *, allow_config_change=False,
     state = loop(this, state, kept, say, patience)
     results = {'step': int(state.step),
                'stopped_early': int(state.step) < this.steps,
-               'state_sha256': checkpoint.summary(state)}
+               'state_sha256': digests.summary(state)}
     if config.train.select == 'best':
       state = kept.best.restore(state) or state  # None: it ended before one.
     if first:

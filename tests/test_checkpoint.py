@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from swae_jax import checkpoint, errors, faults, step
+from swae_jax import checkpoint, digests, errors, faults, step
 from swae_jax.objectives import base
 
 
@@ -38,7 +38,7 @@ def test_newest_state_comes_back_bit_for_bit(tmp_path):
   saved(tmp_path, *states)
   found = restored(tmp_path, make_state(0))
   jax.tree.map(np.testing.assert_array_equal, found, states[-1])
-  assert checkpoint.summary(found) == checkpoint.summary(states[-1])
+  assert digests.summary(found) == digests.summary(states[-1])
   assert jax.tree.structure(found) == jax.tree.structure(states[-1])
 
 
@@ -76,7 +76,7 @@ def test_a_flipped_bit_is_refused_or_harmless(tmp_path):
       refused += 1
     else:
       if found is not None:
-        assert checkpoint.summary(found) == checkpoint.summary(state)
+        assert digests.summary(found) == digests.summary(state)
   gc.collect()
   assert refused  # Else the loop above has tested nothing.
 
@@ -85,8 +85,8 @@ def test_a_flipped_value_is_named(tmp_path, monkeypatch):
   state = make_state(1)
   with monkeypatch.context() as m:  # Digests of another state.
     other = make_state(2)._replace(step=state.step)
-    digests = checkpoint.digests
-    m.setattr(checkpoint, 'digests', lambda tree: digests(other))
+    of = digests.of
+    m.setattr(digests, 'of', lambda tree: of(other))
     saved(tmp_path, state)
   with pytest.raises(errors.DamagedData, match='model/dense/kernel: digest'):
     restored(tmp_path, make_state(0))
@@ -105,7 +105,7 @@ def test_another_system_is_refused(tmp_path):
 def test_digest_tells_type_and_shape_apart():
   x = np.zeros((2, 3), np.float32)
   others = x.T, x.astype(np.int32), x.ravel()
-  assert len({checkpoint.digest(y) for y in (x, *others)}) == 4
+  assert len({digests.digest(y) for y in (x, *others)}) == 4
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')

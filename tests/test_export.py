@@ -7,7 +7,7 @@ import pytest
 import tiny_trained
 
 from configs import base
-from swae_jax import checkpoint, errors, export, networks, saved, trained
+from swae_jax import digests, errors, export, networks, saved, trained
 import tiny
 
 deserialize = pytest.importorskip('jax.export').deserialize
@@ -33,7 +33,7 @@ def test_one_file_holds_every_bit(system, tmp_path):
   model = trained.load(path)
   jax.tree.map(np.testing.assert_array_equal, model.saved.variables,
                a.variables)
-  assert checkpoint.summary(model.saved.variables) == checkpoint.summary(
+  assert digests.summary(model.saved.variables) == digests.summary(
       a.variables)
   assert model.saved.about == a.about
   assert bool(model.saved.variables.stats) == (system == 'dcgan')
@@ -128,8 +128,8 @@ def test_the_command_goes_from_a_run_to_a_file(tmp_path, capsys):
   export.main([f'--workdir={tmp_path / "run"}', f'--output={path}'])
   assert capsys.readouterr().out == (
       f'{path}: <digits-ae, step 3: 8x8x1 -> 2>\n')
-  assert checkpoint.summary(trained.load(path).saved.variables) == (
-      checkpoint.summary(a.variables))
+  assert digests.summary(trained.load(path).saved.variables) == (
+      digests.summary(a.variables))
   with pytest.raises(SystemExit) as found:
     export.main([f'--workdir={tmp_path}', '--output=model.onnx'])
   assert found.value.code == 2

@@ -10,8 +10,8 @@ import swae_jax
 
 ROOT = pathlib.Path(swae_jax.__file__).parent
 FLOORS = [
-    {'cluster', 'errors', 'faults', 'lease', 'losses', 'priors', 'signals',
-     'storage'},
+    {'cluster', 'digests', 'errors', 'faults', 'lease', 'losses', 'priors',
+     'signals', 'storage'},
     {'lock', 'networks', 'optimizers', 'watchdog'},
     {'objectives', 'data'},
     {'evals', 'mesh', 'step'},

@@ -11,7 +11,7 @@ import pytest
 import tiny_trained
 
 import swae_jax
-from swae_jax import checkpoint, errors, objectives, record, train, trained
+from swae_jax import digests, errors, objectives, record, train, trained
 import tiny
 
 ROOT = pathlib.Path(swae_jax.__file__).parent.parent
@@ -30,7 +30,7 @@ def test_the_name_is_there_without_an_import():
 def test_every_system_does_what_its_objective_does(system, tmp_path):
   a = tiny_trained.held(system)
   model = swae_jax.load(tiny_trained.workdir(tmp_path, a), batch_size=4)
-  assert checkpoint.summary(model.saved.variables) == checkpoint.summary(
+  assert digests.summary(model.saved.variables) == digests.summary(
       a.variables)
   x = tiny_trained.images(6)
   z = model.encode(x)
@@ -57,7 +57,7 @@ def test_a_run_on_eight_devices_is_used_on_one(tmp_path):
   run = record.read_json(tmp_path / 'run' / 'run.json')
   assert run['input'] == tiny_trained.DIGITS and run['epoch'] == 1297 // 32
   model = swae_jax.load(tmp_path / 'run')
-  assert results['weights_sha256'] == checkpoint.summary(model.saved.variables)
+  assert results['weights_sha256'] == digests.summary(model.saved.variables)
   x = tiny_trained.images(3)
   np.save(tmp_path / 'x.npy', x)
   code = '''
@@ -87,7 +87,7 @@ def test_the_state_is_that_of_the_evaluation(select, tmp_path):
     states[name].about['config']['train']['select'] = select
     tiny_trained.workdir(tmp_path, states[name], folder)
   found = swae_jax.load(tmp_path).saved.variables
-  assert checkpoint.summary(found) == checkpoint.summary(
+  assert digests.summary(found) == digests.summary(
       states[select].variables)
 
 
@@ -95,8 +95,8 @@ def test_only_what_was_learned_is_read_and_it_is_checked(
     tmp_path, monkeypatch):
   a = tiny_trained.held('ae')
   with monkeypatch.context() as m:  # Digests of other weights.
-    digests = checkpoint.digests
-    m.setattr(checkpoint, 'digests', lambda state: digests(
+    of = digests.of
+    m.setattr(digests, 'of', lambda state: of(
         state._replace(variables=tiny_trained.held('ae', seed=1).variables)))
     tiny_trained.workdir(tmp_path / 'bad', a)
   with pytest.raises(errors.DamagedData, match='bad/checkpoints.*digest'):
