@@ -237,8 +237,7 @@ def write(workdirs, output=''):
     raise errors.UserError('--compare: a run is named twice')
   runs = [read(*both) for both in zip(workdirs, names, strict=True)]
   path = storage.path(output or storage.path(workdirs[0]) / 'report.html')
-  path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(page(runs))
+  record.replace(path, page(runs).encode())
   return path
 
 
@@ -255,7 +254,7 @@ def main(argv=None):
     if not workdirs:
       raise errors.UserError('give the --workdir of a run, or --compare=A,B')
     print(write(workdirs, flags.output))
-  except Exception as e:
+  except (Exception, KeyboardInterrupt) as e:
     errors.end(e)
 
 
