@@ -1,4 +1,5 @@
 """The command as a user gives it: refusals, kills, several processes."""
+import importlib.util
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import bucket
 import pytest
 
 from swae_jax import lock, objectives
@@ -178,20 +180,49 @@ def free_port():
     return s.getsockname()[1]
 
 
+def train(workdir, steps, processes=1):
+  """What each process of a run on eight devices says."""
+  args = [f'--config.train.steps={steps}', '--config.train.log_every=1',
+          '--config.devices=0', f'--workdir={workdir}']
+  if processes > 1:
+    args += [f'--processes={processes}',
+             f'--coordinator=localhost:{free_port()}']
+  started = [start(*args, *[f'--process={i}'] * (processes > 1),
+                   devices=8 // processes) for i in range(processes)]
+  return [finish(process)[0] for process in started]
+
+
+def losses(text):
+  return {row['step']: row['loss'] for row in map(
+      json.loads, text.splitlines())}
+
+
 def test_two_processes_train_as_one(tmp_path):
-  few = ['--config.train.steps=5', '--config.train.log_every=1',
-         '--config.devices=0']
-  finish(start(*few, f'--workdir={tmp_path / "one"}', devices=8))
-  port = free_port()
-  both = [start(*few, f'--workdir={tmp_path / "two"}', '--processes=2',
-                f'--coordinator=localhost:{port}', f'--process={i}', devices=4)
-          for i in range(2)]
-  (first, _), (second, _) = map(finish, both)
+  train(tmp_path / 'one', 5)
+  first, second = train(tmp_path / 'two', 5, processes=2)
   assert 'waiting for 1 more process' in first and '8 x cpu, 2 proc' in first
   assert 'step 5/5' not in second
-  one, two = ([json.loads(line) for line in
-               (tmp_path / name / 'metrics.jsonl').read_text().splitlines()]
+  one, two = (losses((tmp_path / name / 'metrics.jsonl').read_text())
               for name in ('one', 'two'))
-  assert [line['step'] for line in two] == [1, 2, 3, 4, 5]
-  for a, b in zip(one, two, strict=True):
-    assert b['loss'] == pytest.approx(a['loss'], rel=1e-5)
+  assert list(two) == [1, 2, 3, 4, 5] and two == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('first, then', [(1, 2), (2, 1)])
+@pytest.mark.parametrize('place', ['folder', 'bucket'])
+def test_the_number_of_processes_may_change(
+    first, then, place, tmp_path, monkeypatch):
+  if place == 'bucket' and not importlib.util.find_spec('gcsfs'):
+    pytest.skip('gcsfs is not installed')
+  with bucket.serve() as (store, variables):
+    for name, value in variables.items():
+      monkeypatch.setenv(name, value)
+    workdir = 'gs://bucket/run' if place == 'bucket' else tmp_path / 'run'
+    train(workdir, 5, first)
+    assert 'resuming at step 5' in train(workdir, 9, then)[0]
+    found = (store.objects['run/metrics.jsonl'][0].decode()
+             if place == 'bucket' else (workdir / 'metrics.jsonl').read_text())
+  train(tmp_path / 'straight', 9)
+  expected = losses((tmp_path / 'straight' / 'metrics.jsonl').read_text())
+  assert list(expected) == list(range(1, 10))
+  assert losses(found) == pytest.approx(expected, rel=1e-5)
