@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs what is missing, passes all tests, the slow ones too, and then injects
-# faults into runs, which adds to results/reliability.json; the arguments go to
-# pytest.
+# faults into runs, which adds to results/reliability.json and to the table in
+# README.md; the arguments go to pytest.
 #   SOAK  what to inject; see tests/reliability/soak.py
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 SOAK=${SOAK:---kills=40 --kills_at_points=21 --sigterms=20 --sigints=5
-  --double_starts=5 --disk_full=5 --nans=10 --mutations=2 --two_host_sigterms=2
+  --double_starts=5 --hangs=2 --damaged_caches=2 --disk_full=5 --nans=10
+  --mutations=2 --two_host_sigterms=2 --two_host_sigints=2
   --two_host_sigkills=2 --device_pairs=1}
 "$VENV/bin/python" -m pytest -n 2 -m "slow or not slow" "$@"
 # shellcheck disable=SC2086  # Several words.

@@ -249,6 +249,21 @@ class TestLease:
     assert e.value.code == 73 and '\n' not in str(e.value)
 
 
+def test_the_rules_of_buckets_hold_in_a_folder(
+    tmp_path, straight, monkeypatch, capsys):
+  monkeypatch.setattr(storage, 'in_bucket', lambda where: True)
+  monkeypatch.setattr(lease, 'SETTLED', 0.)
+  workdir = storage.path(tmp_path)
+  (workdir / 'images').mkdir()  # There are no folders in buckets.
+  train.run(tiny.config(save_every=2, steps=8), workdir)
+  (workdir / 'checkpoints' / '8' / checkpoint.COMMITTED).unlink()
+  assert 'resuming at step 6' in finish(workdir, capsys)
+  same(workdir, straight)
+  assert not (workdir / 'lock').exists()
+  with checkpoint.Checkpoints(workdir / 'checkpoints') as checkpoints:
+    assert checkpoints.steps() == [8, 10]
+
+
 def test_unknown_storage_and_missing_clients_are_refused(monkeypatch):
   with pytest.raises(errors.UserError, match='there is no storage ftp://'):
     storage.path('ftp://host/run')

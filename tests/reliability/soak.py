@@ -26,8 +26,7 @@ os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
 
 import forks  # noqa: E402  Sets the path, too.
 import inside  # noqa: E402
-
-import swae_jax  # noqa: E402
+import totals  # noqa: E402
 
 POINTS = ('step', 'save', 'rename', 'commit', 'prune', 'metrics', 'results')
 OPTIONS = ['--config=tests/tiny_config.py', '--config.train.steps=100',
@@ -48,10 +47,10 @@ class Soak:
     assert self.run(self.straight).wait() == 0, 'the straight run fails'
     self.length = time.monotonic() - began
 
-  def run(self, workdir, fault='', **options):
+  def run(self, workdir, fault='', flags=()):
     """Starts, or goes on with, the run in a workdir."""
-    return forks.Run([*OPTIONS, f'--workdir={workdir}'],
-                     self.folder / f'{workdir.name}.log', fault, **options)
+    return forks.Run([*OPTIONS, f'--workdir={workdir}', *flags],
+                     self.folder / f'{workdir.name}.log', fault)
 
   def new(self):
     """A fresh workdir."""
@@ -150,6 +149,15 @@ class Soak:
       self.tell('double_starts', codes != {0, 75} and f'codes {codes}')
       self.finish('double_starts', workdir)
 
+  def hangs(self, n):
+    """A step that never ends: the watchdog ends the process."""
+    for _ in range(n):
+      workdir, fault = self.new(), f'step:{self.rng.randint(1, 100)}:hang'
+      run = self.run(workdir, fault, flags=['--watchdog=2'])
+      code = run.wait()
+      self.tell('hangs', code != 124 and f'{fault}: {code}')
+      self.finish('hangs', workdir)
+
   def damaged_caches(self, n):
     """Bits flipped in, or ends cut off, every file of compiled programs."""
     cache = pathlib.Path(os.environ['JAX_COMPILATION_CACHE_DIR'])
@@ -236,7 +244,7 @@ def differs(one, two):
   # A signal leaves a checkpoint of its own step, in the place of another.
   a, b = (sorted('step' if p.name.isdigit() else p.name for p in w.rglob('*')
                  if len(p.relative_to(w).parts) < 3 and not p.name.startswith(
-                     'error-')) for w in (one, two))
+                     ('error-', 'hang-'))) for w in (one, two))
   return a != b and f'files: {sorted(set(a) ^ set(b))}'
 
 
@@ -268,30 +276,19 @@ def pair(workdir, logs):
           for i, log in enumerate(logs)]
 
 
-def merge(path, totals):
-  """Adds the totals to those in a file."""
-  found = json.loads(path.read_text()) if path.exists() else {'totals': {}}
-  for kind, total in totals.items():
-    old = found['totals'].setdefault(kind, {'injected': 0, 'failed': 0})
-    for name in old:
-      old[name] += total[name]
-  found.update(date=time.strftime('%Y-%m-%d'), version=swae_jax.__version__,
-               command='python tests/reliability/soak.py --KIND=NUMBER ...')
-  path.write_text(json.dumps(found, indent=2, sort_keys=True) + '\n')
-
-
 def main():
   """Does what the flags ask for."""
   parser = argparse.ArgumentParser(description=__doc__)
   failed = False
   kinds = ('kills', 'kills_at_points', 'sigterms', 'sigints', 'double_starts',
-           'damaged_caches', 'disk_full', 'nans', 'mutations', 'device_pairs',
-           'two_host_sigterms', 'two_host_sigints', 'two_host_sigkills')
+           'hangs', 'damaged_caches', 'disk_full', 'nans', 'mutations',
+           'device_pairs', 'two_host_sigterms', 'two_host_sigints',
+           'two_host_sigkills')
   for kind in kinds:
     parser.add_argument(f'--{kind}', type=int, default=0)
   parser.add_argument('--seed', type=int, default=int(time.time()))
   parser.add_argument('--out', type=pathlib.Path,
-                      default=forks.ROOT / 'results' / 'reliability.json')
+                      default=totals.PATH)
   flags = parser.parse_args()
   os.chdir(forks.ROOT)
   folder = pathlib.Path(tempfile.mkdtemp(prefix='soak_runs_'))
@@ -301,7 +298,7 @@ def main():
         'sigterms': lambda n: soak.signals('sigterms', signal.SIGTERM, n),
         'sigints': lambda n: soak.signals('sigints', signal.SIGINT, n),
         'double_starts': soak.double_starts,
-        'damaged_caches': soak.damaged_caches,
+        'hangs': soak.hangs, 'damaged_caches': soak.damaged_caches,
         'two_host_sigterms': lambda n: soak.two_hosts(
             'two_host_sigterms', signal.SIGTERM, n),
         'two_host_sigints': lambda n: soak.two_hosts(
@@ -313,11 +310,11 @@ def main():
     if not n:
       continue
     do.get(kind, lambda n, kind=kind: soak.inside(kind, n))(n)
-    totals, soak.totals = soak.totals, {}
-    merge(flags.out, totals)
-    print(f'{kind}: {json.dumps(totals)}, {time.monotonic() - began:.0f} s',
+    found, soak.totals = soak.totals, {}
+    totals.merge(flags.out, found)
+    print(f'{kind}: {json.dumps(found)}, {time.monotonic() - began:.0f} s',
           flush=True)
-    failed |= any(total['failed'] for total in totals.values())
+    failed |= any(total['failed'] for total in found.values())
   if failed:
     sys.exit(1)
   shutil.rmtree(folder)
