@@ -44,6 +44,21 @@ def test_value_and_gradient(name, unbiased, n, m, check_gradient):
   check_gradient(fn, x, y)
 
 
+def test_a_small_difference_of_large_means_is_exact():
+  kernel, reference = KERNELS['imq7']
+  for seed in range(5):
+    rng = np.random.default_rng(seed)
+    x, y = 1.1 * rng.normal(size=(200, 3)), rng.normal(size=(200, 3))
+    x, y = np.float32(x), np.float32(y)
+
+    def mean(a, b):
+      d2 = ((np.float64(a)[:, None] - b)**2).sum(-1)
+      return reference(d2[~np.eye(200, dtype=bool)] if a is b else d2).mean()
+    np.testing.assert_allclose(
+        jax.jit(functools.partial(losses.mmd, kernel=kernel))(x, y),
+        mean(x, x) + mean(y, y) - 2 * mean(x, y), atol=2e-7)
+
+
 def test_unbiased_is_zero_on_average_and_of_both_signs():
   x, y = jax.random.normal(jax.random.key(0), (2, 2000, 6, 2))
   fn = lambda **k: jax.jit(jax.vmap(functools.partial(
