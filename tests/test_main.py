@@ -83,28 +83,29 @@ def kill_and_restart(system, workdir, kills, rng, end=60):
   args = [f'--config.train.steps={end}', '--config.train.save_every=3',
           f'--workdir={workdir}']
   began = time.monotonic()
-  straight = start(*args[:-1], f'--workdir={workdir}-straight',
-                   config=f'{CONFIG}:{system}')
-  for line in straight.stdout:
-    if line.startswith('steps'):
-      compiles = time.monotonic() - began
-  finish(straight)
+  finish(start(*args[:-1], f'--workdir={workdir}-straight',
+               config=f'{CONFIG}:{system}'))
   length = time.monotonic() - began
-  resumed = []
-  for _ in range(kills):
+  said = ''
+  for i in range(kills):
     process = start(*args, config=f'{CONFIG}:{system}')
-    try:  # What comes before the compilation is the same in all systems.
-      out, _ = process.communicate(
-          timeout=rng.uniform(rng.choice([.3, 1.]) * compiles, length))
-    except subprocess.TimeoutExpired:
-      process.send_signal(signal.SIGKILL)
-      out, _ = process.communicate()
-      assert process.returncode in (-signal.SIGKILL, 0)  # Or it just ended.
-    else:
-      assert process.returncode == 0
-    resumed += [line for line in out.splitlines() if 'resuming at' in line]
+    if i % 2:  # At a random time, mostly before the first step.
+      try:
+        process.wait(rng.uniform(.3, 1.) * length)
+      except subprocess.TimeoutExpired:
+        pass
+    else:  # After a random step.
+      left = rng.randrange(1, 1 + end // 10)
+      for line in process.stdout:
+        said += line
+        left -= line.startswith('step ')
+        if not left:
+          break
+    process.send_signal(signal.SIGKILL)
+    said += process.communicate()[0]
+    assert process.returncode in (-signal.SIGKILL, 0)  # It may have ended.
   finish(start(*args, config=f'{CONFIG}:{system}'))
-  return resumed
+  return [line for line in said.splitlines() if 'resuming at' in line]
 
 
 def check_equal(workdir, end=60):
