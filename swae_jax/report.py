@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from matplotlib import figure as figures
 import numpy as np
 
-from swae_jax import command, errors, evaluate, record, storage
+from swae_jax import command, errors, evaluate, record, signals, storage
 
 POINTS = 1000  # Of a curve; longer ones are thinned.
 STYLE = '''
@@ -259,4 +259,5 @@ def main(argv=None):
 
 
 if __name__ == '__main__':
+  signals.install()
   main()
