@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -33,9 +34,7 @@ def hold(path):
         f'{path.parent} cannot be written ({type(e).__name__}: {text}); give '
         'another --workdir, or see to the credentials') from e
   time.sleep(SETTLED)
-  found = read(path)
-  if found and found['id'] != own['id']:
-    _refuse(path, found)
+  _refuse(path, _taken(path, own))
   done = threading.Event()
   renewing = threading.Thread(target=_renew, args=(path, own, done),
                               daemon=True)
@@ -46,7 +45,8 @@ def hold(path):
     done.set()
     renewing.join()
     with contextlib.suppress(Exception):  # It runs out by itself.
-      path.unlink()
+      if not _taken(path, own):
+        path.unlink()
 
 
 def read(path):
@@ -95,7 +95,17 @@ def _write(path, own):
   path.write_text(json.dumps({**own, 'renewed': time.time()}))
 
 
+def _taken(path, own):
+  """What the lease of another one says, who has it by now, or None."""
+  found = read(path)
+  return found if found and found['id'] != own['id'] else None
+
+
 def _renew(path, own, done):
   while not done.wait(RENEWED):
     with contextlib.suppress(Exception):  # The next one may pass.
+      if other := _taken(path, own):  # This process had been stopped for long.
+        print(f'swae_jax: {path.parent} was taken over by {owner(other)}; let '
+              'it go on', file=sys.stderr, flush=True)
+        os._exit(75)
       _write(path, own)

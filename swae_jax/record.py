@@ -114,9 +114,10 @@ class Metrics:
     self.rows = [row for row in rows if row['step'] <= step]
     self.write, self.file, self._late = write, None, b''
     if write:
-      if self._content() != text.encode() or not text:
-        replace(path, self._content())
-      self._size = len(self._content())
+      content = self._content()
+      if content != text.encode() or not text:
+        replace(path, content)
+      self._size = len(content)
       if not storage.in_bucket(path):
         self.file = open(path, 'r+b', buffering=0)  # noqa: SIM115
 

@@ -12,30 +12,22 @@ from etils import epath
 
 from swae_jax import errors
 
-CLIENTS = {'gs': 'gcsfs', 's3': 's3fs'}  # Or TensorFlow, which has its own.
-
 
 def path(name):
   """A path on a disk, or in a bucket; raises UserError without a client."""
   scheme, colon, _ = str(name).partition('://')
   if not colon:
     return epath.Path(name)
-  if scheme not in CLIENTS:
-    raise errors.UserError(
-        f'{name}: there is no storage {scheme}://; use a folder, or '
-        f'{" or ".join(f"{known}://" for known in CLIENTS)}')
-  if not importlib.util.find_spec('tensorflow'):
-    _without_tensorflow(name, CLIENTS[scheme])
+  if scheme != 'gs':
+    raise errors.UserError(f'{name}: there is no storage {scheme}://; use a '
+                           'folder, or gs://')
+  if not importlib.util.find_spec('tensorflow'):  # It has a client of its own.
+    if not importlib.util.find_spec('gcsfs'):
+      raise errors.UserError(f'{name} needs gcsfs: pip install gcsfs')
+    import fsspec
+    # TensorStore and other hosts write, too, which a list in memory misses.
+    fsspec.config.conf.setdefault('gcs', {})['use_listings_cache'] = False
   return epath.Path(name)
-
-
-def _without_tensorflow(name, client):
-  if not importlib.util.find_spec(client):
-    raise errors.UserError(f'{name} needs {client}: pip install {client}')
-  import fsspec
-  # TensorStore and other hosts write, too, and a list in memory has not that.
-  for scheme in ('gcs', 'gs', 's3'):
-    fsspec.config.conf.setdefault(scheme, {})['use_listings_cache'] = False
 
 
 def in_bucket(where):

@@ -207,6 +207,22 @@ class TestLease:
         time.sleep(.01)
       assert store.objects['run/lock'] != first
 
+  def test_one_that_was_taken_over_ends(self, store, monkeypatch, capfd):
+    store.objects.clear()
+    monkeypatch.setattr(lease, 'RENEWED', .05)
+    ended = threading.Event()
+
+    def leave(code):
+      assert code == 75
+      ended.set()
+      raise RuntimeError  # Which is let pass.
+    monkeypatch.setattr(os, '_exit', leave)
+    with lock.hold('gs://bucket/run'):
+      self.held(store, renewed=time.time() + 60)
+      assert ended.wait(10)
+    assert 'was taken over by other:5' in capfd.readouterr().err
+    assert b'other' in store.objects['run/lock'][0]  # It is left alone.
+
   def test_of_two_at_once_one_gets_it(self, store, monkeypatch):
     monkeypatch.setattr(lease, 'SETTLED', .3)
     store.objects.clear()

@@ -68,8 +68,8 @@ def mmd(x, y, kernel, *, unbiased=True, axis_name=None):
 def _centred(kernel, x, y):
   """The kernel less its value at the mean squared distance.
 
-  A constant cancels in the statistic; without it small numbers are added, and
-  the difference of large means is no longer a matter of rounding.
+  A constant cancels in the statistic.  Left in, it would make a small number
+  the difference of large means, of which rounding leaves little.
   """
   mean_x, mean_y = x.mean(0), y.mean(0)
   d2 = x.var(0).sum() + y.var(0).sum() + ((mean_x - mean_y)**2).sum()

@@ -42,8 +42,8 @@ def max_sliced_wasserstein(x, y, theta, *, p=2, steps=0, step_size=.1,
   """Greatest W_p^p of the projected samples; no root is taken.
 
   Deshpande et al., "Max-sliced Wasserstein distance and its use for GANs",
-  2019.  The maximum is over `theta`, each first moved by `steps` steps
-  of ascent on the sphere; a step that does not increase the cost is refused and
+  2019.  The maximum is over `theta`, each first moved by `steps` steps of
+  ascent on the sphere; a step that does not increase the cost is refused and
   halves the direction's next one, so the result never falls with more steps.
   The gradient holds the maximiser fixed, which is exact where the cost is
   smooth there (Danskin's theorem); moved directions have none.
