@@ -13,8 +13,8 @@ import time
 import numpy as np
 
 from swae_jax import data
-from swae_jax.data import inception
 from swae_jax.evals import classifier, comparisons, features, fid
+from swae_jax.evals.inception import weights
 
 COMPARISONS = {
     'frechet': comparisons.frechet, 'kid': comparisons.kernel,
@@ -24,7 +24,7 @@ COMPARISONS = {
 def extractor_of(dataset, flags):
   """Inception with --dims features, or a classifier of the data set."""
   if flags.dims:
-    path = flags.weights or inception.find(flags.data_dir)
+    path = flags.weights or weights.find(flags.data_dir)
     return fid.make(str(path), flags.dims, flags.resize, 50)
   return classifier.only(
       classifier.extractor(dataset, epochs=2, cache_dir=''))

@@ -20,14 +20,14 @@ import jax
 import numpy as np
 import optax
 
-from swae_jax import networks, objectives, priors
+from swae_jax import networks, priors, systems
 from swae_jax.networks import convolution
-from swae_jax.objectives import base
+from swae_jax.systems import base
 
 
 class Case(NamedTuple):
   """What is trained."""
-  objective: str
+  system: str
   options: dict
   network: str
   shape: tuple
@@ -47,15 +47,15 @@ CASES = {
 
 def in_jax(case, images, form):
   """A function that does one awaited step, and the bytes of its arrays."""
-  objective = objectives.OBJECTIVES[case.objective](
+  system = systems.SYSTEMS[case.system](
       networks.NETWORKS[case.network](case.shape), priors.normal,
-      base.Data(case.shape, bounded=True, epoch=600), case.latents,
+      base.Spec(case.shape, bounded=True, epoch=600), case.latents,
       **case.options)
   tx = optax.adam(1e-3)
-  variables = objective.init(jax.random.key(0), images)
+  variables = system.init(jax.random.key(0), images)
 
   def step(variables, opt, x, key):
-    loss = lambda params: objective.loss(
+    loss = lambda params: system.loss(
         variables._replace(params=params), x, key, 0)
     grads, (stats, _) = jax.grad(loss, has_aux=True)(variables.params)
     updates, opt = tx.update(grads, opt)

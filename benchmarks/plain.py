@@ -108,7 +108,7 @@ def squared(x, y):
 
 def swae(config, bounded, encode, decode, params, x, key):
   """Symmetric SWAE.  -> scalar."""
-  o = config.objective
+  o = config.system
   u = params['pseudo_inputs']
   u = jnp.clip(u, 0., 1.) if bounded else u
   flat = jax.lax.stop_gradient(u.reshape(len(u), -1))
@@ -140,7 +140,7 @@ def wae_mmd(config, bounded, encode, decode, params, x, key):
   within = lambda a: jnp.sum(kernel(a, a) * (1 - jnp.eye(n))) / (n * (n - 1))
   mmd = within(z) + within(y) - 2 * jnp.mean(kernel(z, y))
   x_rec = jax.nn.sigmoid(decode(params['decoder'], z))
-  return jnp.mean(squared(x, x_rec)) + config.objective.weight * mmd
+  return jnp.mean(squared(x, x_rec)) + config.system.weight * mmd
 
 
 def sliced(config, bounded, encode, decode, params, x, key):
@@ -153,13 +153,13 @@ def sliced(config, bounded, encode, decode, params, x, key):
   y = (config.prior.radius * unit(jax.random.normal(ring_key, z.shape))
        + config.prior.noise * jax.random.normal(noise_key, z.shape))
   theta = unit(jax.random.normal(
-      theta_key, (config.objective.projections, config.latents)))
+      theta_key, (config.system.projections, config.latents)))
   project = lambda a: jnp.sort(jnp.matmul(theta, a.T, precision='highest'))
   logits = decode(params['decoder'], z)
   reconstruction = jnp.mean(jnp.abs(x - jax.nn.sigmoid(logits))
                             + jax.nn.softplus(logits) - x * logits)
   penalty = jnp.mean((project(z) - project(y))**2)
-  return reconstruction + config.objective.weight * penalty
+  return reconstruction + config.system.weight * penalty
 
 
 # Optimizers of one tensor, and the step.
@@ -201,7 +201,7 @@ def make(config, dataset):
   shape, o = dataset.train.images.shape[1:], config.optimizers.model
   encode, decode = NETWORKS[config.network.name]
   decode = functools.partial(decode, shape=shape)
-  loss = functools.partial(LOSSES[config.objective.name], config,
+  loss = functools.partial(LOSSES[config.system.name], config,
                            dataset.bounded, encode, decode)
   update, _ = OPTIMIZERS[o.name]
 

@@ -25,10 +25,12 @@ import optax
 
 from benchmarks import plain
 from configs import base
-from swae_jax import build, data, mesh, networks, objectives, priors
+from swae_jax import data, networks, priors, systems
 from swae_jax.data import base as data_base
 from swae_jax.data import batches
+from swae_jax.host import mesh
 from swae_jax.networks import convolution
+from swae_jax.training import build
 
 # After the first step losses agree less: Adam's first step has the size of the
 # learning rate also where a gradient is nothing but rounding.
@@ -127,7 +129,7 @@ class Case(NamedTuple):
   def config(self, small):
     """The config, as a config file would make it."""
     config = base.get_config(self.dataset)
-    config.objective = base.options(objectives.OBJECTIVES, self.system)
+    config.system = base.options(systems.SYSTEMS, self.system)
     config.network = base.options(networks.NETWORKS, self.network)
     config.prior = base.options(priors.PRIORS, self.prior)
     config.optimizers.model = base.optimizer(self.optimizer)
@@ -136,8 +138,8 @@ class Case(NamedTuple):
     config.devices = 1
     if small and 'side' in config.data:
       config.data.side = 8
-    if small and 'components' in config.objective:
-      config.objective.components = 50
+    if small and 'components' in config.system:
+      config.system.components = 50
     return config
 
 

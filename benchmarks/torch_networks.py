@@ -149,7 +149,7 @@ def step(case, images, threads):
   torch.manual_seed(0)
   pair = globals()[case.network](case.shape, case.latents)
   modules = nn.ModuleDict(dict(zip(('encoder', 'decoder'), pair, strict=True)))
-  loss = globals()[case.objective](case, images, modules)
+  loss = globals()[case.system](case, images, modules)
   modules.to(memory_format=torch.channels_last)
   adam = torch.optim.Adam(modules.parameters(), 1e-3)
   x = torch.from_numpy(images[:case.batch]).permute(0, 3, 1, 2)

@@ -9,7 +9,8 @@ import inspect
 
 import ml_collections
 
-from swae_jax import data, errors, evals, optimizers, priors
+from swae_jax import data, errors, evals, priors
+from swae_jax.training import optimizers
 
 
 def options(registry, name, **overrides):

@@ -7,7 +7,8 @@ them as paper 000 does: --config.data.crop=none --config.latents=512.  That of
 paper 003 has 128 latents and a uniform prior.
 """
 from configs import base, systems
-from swae_jax import optimizers, priors
+from swae_jax import priors
+from swae_jax.training import optimizers
 
 # Appendix E of paper 001; its rate, for the critic too.
 WAE = {

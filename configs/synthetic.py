@@ -6,7 +6,7 @@ python -m swae_jax.main --config=configs/synthetic.py:swiss_roll
   Sliced SWAE into the uniform square, as in paper 003's figure 7.
 """
 from configs import base, systems
-from swae_jax import errors, networks, objectives, priors
+from swae_jax import errors, networks, priors, systems
 
 
 def gmm():
@@ -20,7 +20,7 @@ def swiss_roll():
   """Sliced SWAE that unrolls a surface into a square."""
   config = systems.get_config('swiss_roll', 'sliced')
   config.objective = base.options(
-      objectives.OBJECTIVES, 'sliced', cost='squared', weight=10.)
+      systems.OBJECTIVES, 'sliced', cost='squared', weight=10.)
   config.prior = base.options(priors.PRIORS, 'uniform')
   config.optimizers.model = base.optimizer()
   return config

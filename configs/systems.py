@@ -9,7 +9,8 @@ import functools
 import ml_collections
 
 from configs import base
-from swae_jax import errors, networks, objectives, optimizers, priors
+from swae_jax import errors, networks, priors, systems
+from swae_jax.training import optimizers
 
 
 def swae(config):
@@ -19,7 +20,7 @@ def swae(config):
   That is needed: with Adam alone at this rate, on 28x28 images, the decoder
   does not depend on its code any more after 40 steps.
   """
-  config.objective = base.options(objectives.OBJECTIVES, 'swae')
+  config.objective = base.options(systems.OBJECTIVES, 'swae')
   config.network = base.options(networks.NETWORKS, 'gated_conv')
   config.optimizers.model = base.optimizer('adam_norm_grad')
   config.train.batch_size = 100
@@ -38,7 +39,7 @@ def swae_reference_code(config):
 def ae(config):
   """No penalty, otherwise as SWAE: what the penalties cost."""
   swae(config)
-  config.objective = base.options(objectives.OBJECTIVES, 'ae')
+  config.objective = base.options(systems.OBJECTIVES, 'ae')
 
 
 def wae_adam(learning_rate, epochs=(30, 50), factors=(.5, .1)):
@@ -50,7 +51,7 @@ def wae_adam(learning_rate, epochs=(30, 50), factors=(.5, .1)):
 
 def wae_mmd(config):
   """Paper 001: lambda 10 and one IMQ kernel; MNIST's rate of appendix E."""
-  config.objective = base.options(objectives.OBJECTIVES, 'wae_mmd')
+  config.objective = base.options(systems.OBJECTIVES, 'wae_mmd')
   config.network = base.options(networks.NETWORKS, 'dcgan')
   config.optimizers.model = wae_adam(1e-3)
   config.train.batch_size = 100
@@ -59,7 +60,7 @@ def wae_mmd(config):
 def wae_gan(config):
   """Paper 001, which names no rate of the critic: its released code's."""
   wae_mmd(config)
-  config.objective = base.options(objectives.OBJECTIVES, 'wae_gan')
+  config.objective = base.options(systems.OBJECTIVES, 'wae_gan')
   config.optimizers.critic = wae_adam(5e-4)
 
 
@@ -86,7 +87,7 @@ def wae_gan_reference_code(config):
 
 def sliced(config):
   """Paper 003: networks, optimizer and epochs of its appendix, a ring."""
-  config.objective = base.options(objectives.OBJECTIVES, 'sliced')
+  config.objective = base.options(systems.OBJECTIVES, 'sliced')
   config.network = base.options(networks.NETWORKS, 'avgpool')
   config.prior = base.options(priors.PRIORS, 'ring')
   config.latents = 2
@@ -111,19 +112,19 @@ def vae(config):
   """Paper 000: in the networks of SWAE."""
   swae(config)
   config.objective = base.options(
-      objectives.OBJECTIVES, 'vae', likelihood=likelihood(config))
+      systems.OBJECTIVES, 'vae', likelihood=likelihood(config))
 
 
 def vae_reference_code(config):
   """That of paper 000: as for SWAE, with the KL at the one code."""
   swae_reference_code(config)
   config.objective = base.options(
-      objectives.OBJECTIVES, 'vae', likelihood=likelihood(config), kl='sampled')
+      systems.OBJECTIVES, 'vae', likelihood=likelihood(config), kl='sampled')
 
 
 def vae_flax_example(config):
   """The example of Flax, but for its fixed binary MNIST: 101.5 nats there."""
-  config.objective = base.options(objectives.OBJECTIVES, 'vae')
+  config.objective = base.options(systems.OBJECTIVES, 'vae')
   config.network = base.options(
       networks.NETWORKS, 'mlp', hidden=500, depth=1, gated=False)
   config.latents = 20
@@ -134,7 +135,7 @@ def vampprior(config):
   """Paper 000: two levels, each of `latents` numbers."""
   swae(config)
   config.objective = base.options(
-      objectives.OBJECTIVES, 'vampprior', levels=2,
+      systems.OBJECTIVES, 'vampprior', levels=2,
       likelihood=likelihood(config))
 
 
@@ -150,7 +151,7 @@ def mim(config):
   """Paper 000: symmetric, in the networks of the VampPrior."""
   swae(config)
   config.objective = base.options(
-      objectives.OBJECTIVES, 'mim', levels=2, likelihood=likelihood(config))
+      systems.OBJECTIVES, 'mim', levels=2, likelihood=likelihood(config))
 
 
 def mim_reference_code(config):

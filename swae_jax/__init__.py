@@ -5,7 +5,7 @@ __version__ = '0.1.0'
 
 # Loaded when first named, so that `import swae_jax.losses` needs jax alone.
 _MODULES = ('losses', 'priors')
-_FUNCTIONS = {'load': 'trained'}  # By name: the module that has it.
+_FUNCTIONS = {'load': 'model'}  # By name: the module that has it.
 
 
 def __getattr__(name):

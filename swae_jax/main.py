@@ -10,7 +10,8 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from swae_jax import errors, signals
+from swae_jax import errors
+from swae_jax.host import signals
 
 CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'The config, such as configs/mnist.py:wae_mmd.')
@@ -100,19 +101,21 @@ def main(argv):
   if PRINT_CONFIG.value:
     return print(CONFIG.value)
   # A mistake in a flag shows before these are loaded.
-  from swae_jax import dry_run, evaluate, lock, mesh, progress, train
+  from swae_jax.host import console, mesh
+  from swae_jax.training import dry_run, evaluation, loop
+  from swae_jax.workdir import lock
   try:
     mesh.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value,
                     TIMEOUT.value)
     if MODE.value == 'eval':
-      evaluate.load_config(WORKDIR.value)  # Else the lock makes a folder.
+      evaluation.load_config(WORKDIR.value)  # Else the lock makes a folder.
       with lock.hold(WORKDIR.value):
-        results = evaluate.again(WORKDIR.value, CONFIG.value)
-      progress.Progress().results(results)
+        results = evaluation.again(WORKDIR.value, CONFIG.value)
+      console.Progress().results(results)
     elif DRY_RUN.value:
       dry_run.dry_run(CONFIG.value, WORKDIR.value)
     else:
-      train.run(CONFIG.value, WORKDIR.value,
+      loop.run(CONFIG.value, WORKDIR.value,
                 allow_config_change=ALLOW.value, restart=RESTART.value,
                 patience=WATCHDOG.value)
   except (Exception, KeyboardInterrupt) as e:  # Here all errors end.

@@ -13,7 +13,7 @@ FLOORS = [
     {'cluster', 'digests', 'errors', 'faults', 'lease', 'losses', 'priors',
      'signals', 'storage'},
     {'lock', 'networks', 'optimizers', 'watchdog'},
-    {'objectives', 'data'},
+    {'systems', 'data'},
     {'evals', 'mesh', 'step'},
     {'build', 'checkpoint', 'record', 'progress'},
     {'evaluate', 'keep', 'resume', 'rows', 'validation'},

@@ -13,7 +13,8 @@ import time
 import bucket
 import pytest
 
-from swae_jax import lock, objectives
+from swae_jax import systems
+from swae_jax.workdir import lock
 
 ROOT = pathlib.Path(__file__).parent.parent
 CONFIG = 'tests/tiny_config.py'
@@ -54,7 +55,7 @@ def finish(process, code=0):
     (66, 'train-images-idx3-ubyte',
      ['--config.data.dir=/nowhere', '--config.devices=1'],
      'configs/mnist.py'),
-    (2, 'components', ['--config.objective.components=2000'], CONFIG),
+    (2, 'components', ['--config.system.components=2000'], CONFIG),
     (2, 'do not divide', ['--config.train.batch_size=33',
                          '--config.devices=8'], CONFIG),
 ])
@@ -172,7 +173,7 @@ def test_a_second_process_is_sent_away(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('system', objectives.OBJECTIVES)
+@pytest.mark.parametrize('system', systems.SYSTEMS)
 def test_twenty_kills(system, tmp_path):
   workdir = tmp_path / 'run'
   resumed = kill_and_restart(system, workdir, 20, random.Random(system), 600)

@@ -10,10 +10,10 @@ def config(system='swae', **train):
   config.network.hidden = 8
   config.latents = 2
   config.devices = 1
-  if 'components' in config.objective:
-    config.objective.components = 20
+  if 'components' in config.system:
+    config.system.components = 20
   if 'critic' in config.optimizers:
-    config.objective.update(width=32, depth=1)
+    config.system.update(width=32, depth=1)
   config.train.update({
       'batch_size': 32, 'steps': 10, 'log_every': 2, 'save_every': 5,
       'valid_every': 0, 'select': 'last', **train})

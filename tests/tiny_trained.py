@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from swae_jax import checkpoint, record, saved
+from swae_jax import model as model_lib
+from swae_jax.workdir import checkpoint, files
 import tiny
 
 DIGITS = {'shape': [8, 8, 1], 'dtype': 'uint8',
@@ -42,14 +43,14 @@ def of_config(config, seed=0, **changes):
   about = {'config': config.to_dict(), 'input': {**DIGITS, **changes},
            'epoch': 12, 'step': 3}
   about = json.loads(json.dumps(about))  # As a run keeps it.
-  objective, like = saved.system(about)
-  return saved.Saved(about, objective, variables(like, seed))
+  system, like = model_lib.system(about)
+  return model_lib.Saved(about, system, variables(like, seed))
 
 
 def workdir(path, a, folder='checkpoints'):
-  """Writes saved.Saved as a run does."""
-  record.write_json(path / 'config.json', a.about['config'])
-  record.write_json(path / 'run.json', {
+  """Writes model_lib.Saved as a run does."""
+  files.write_json(path / 'config.json', a.about['config'])
+  files.write_json(path / 'run.json', {
       'input': a.about['input'], 'epoch': a.about['epoch']})
   state = State(np.int32(a.about['step']), a.variables, np.float32([1, 2]))
   with checkpoint.Checkpoints(path / folder) as checkpoints:

@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from swae_jax import errors
-from swae_jax.data import base, cache, decode, files, tfds
+from swae_jax.data import base
+from swae_jax.data.formats import cache, files, pictures, tfds
 
 SIZES = (162770, 19867, 19962)  # Of train, valid, test: official.
 WIDTH, HEIGHT = 178, 218  # Official, too.
@@ -38,7 +39,7 @@ def _close(width, height):
 
 # Each as in the released code of its paper: 000 squeezes the whole picture.
 CROPS = {
-    'none': (Image.Resampling.BILINEAR, decode.whole),
+    'none': (Image.Resampling.BILINEAR, pictures.whole),
     'close140': (Image.Resampling.LANCZOS, _close),
 }
 
@@ -53,7 +54,7 @@ def make(*, dir='', size=64, crop='none', cache_dir=''):
   if crop not in CROPS or size < 1:
     raise errors.UserError(f'celeba: crop must be one of {", ".join(CROPS)} '
                            f'and size positive, found {crop!r} and {size}')
-  how = decode.How(size, 3, *CROPS[crop])
+  how = pictures.How(size, 3, *CROPS[crop])
   options = {'crop': crop, 'size': size, 'version': 1}
   path = files.find('celeba', dir, *PICTURES)
   if path is not None:
@@ -66,7 +67,7 @@ def make(*, dir='', size=64, crop='none', cache_dir=''):
 
 def _listed(path, dir, how, options, cache_dir):
   """Of the pictures at `path`, those that the lists know."""
-  found = decode.pictures(path)
+  found = pictures.pictures(path)
   member = {name.rpartition('/')[2]: name for name in found.names}
   listed = files.find('celeba', dir, *PARTITION)
   if listed is None:
@@ -85,7 +86,7 @@ def _listed(path, dir, how, options, cache_dir):
   images, cached = cache.images(
       cache_dir or path.parent, 'celeba',
       {**options, 'pictures': found.digest, 'names': names},
-      lambda: decode.images(found, [member[name] for name in names], how))
+      lambda: pictures.images(found, [member[name] for name in names], how))
   return _dataset(images, np.bincount(parts, minlength=3), difference, {
       path.name: {'path': str(path), 'sha256_of_listing': found.digest},
       listed.name: {'path': str(listed), 'sha256': files.digest(listed)},
@@ -95,7 +96,7 @@ def _listed(path, dir, how, options, cache_dir):
 def _difference(found, member, partition):
   """In what the pictures are not the official set."""
   first = member[min(partition)]
-  width, height = decode.opened(found, first, lambda image: image.size)
+  width, height = pictures.opened(found, first, lambda image: image.size)
   if (width, height) != (WIDTH, HEIGHT):
     shape = f', {width}x{height} instead of {WIDTH}x{HEIGHT}'
   else:
@@ -148,13 +149,13 @@ def _prepared(folder, how, options, cache_dir):
 
   def get(i):
     split, row = rows[i]
-    return decode.shrunk(Image.fromarray(split[row]['image']), how)
+    return pictures.shrunk(Image.fromarray(split[row]['image']), how)
 
   info = folder / 'dataset_info.json'
   images, cached = cache.images(
       cache_dir or folder.parent, 'celeba',
       {**options, 'tfds': files.digest(info), 'sizes': sizes},
-      lambda: decode.fill(len(rows), how, get))
+      lambda: pictures.fill(len(rows), how, get))
   known = ('none: the full set' if tuple(sizes) == SIZES
            else f'{sum(sizes):,} of {sum(SIZES):,} pictures')
   return _dataset(

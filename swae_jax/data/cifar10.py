@@ -9,7 +9,8 @@ import zlib
 import numpy as np
 
 from swae_jax import errors
-from swae_jax.data import base, files
+from swae_jax.data import base
+from swae_jax.data.formats import files
 
 # The first of the training images; the rest are for validation.
 TRAIN = 40000

@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from swae_jax import errors
-from swae_jax.data import base, decode, files
+from swae_jax.data import base
+from swae_jax.data.formats import files, pictures
 
 OBJECTS, VIEWS = 20, 72
 TRAIN, VALID = 1040, 200  # The other 200 are for the test.
@@ -82,7 +83,7 @@ def _mat_sums(path):
 
 def _pngs(path):
   """Images [1440, 128, 128, 1] of obj<1..20>__<0..71>.png."""
-  found = decode.pictures(path)
+  found = pictures.pictures(path)
   by_number = {}
   for name in found.names:
     match = re.fullmatch(r'(?:.*/)?obj(\d+)__(\d+)\.png', name)
@@ -92,5 +93,5 @@ def _pngs(path):
   lost = [f'obj{o + 1}__{v}.png' for o, v in wanted if (o, v) not in by_number]
   if lost:
     raise _damaged(path, f'{len(lost)} pictures are not there, {lost[0]} first')
-  how = decode.How(128, 1, Image.Resampling.NEAREST, decode.whole)
-  return decode.images(found, [by_number[key] for key in wanted], how)
+  how = pictures.How(128, 1, Image.Resampling.NEAREST, pictures.whole)
+  return pictures.images(found, [by_number[key] for key in wanted], how)

@@ -5,9 +5,10 @@ import numpy as np
 from PIL import Image
 
 from swae_jax import errors
-from swae_jax.data import base, cache, decode, files
+from swae_jax.data import base
+from swae_jax.data.formats import cache, files, pictures
 
-CROPS = {'centre': decode.centre, 'none': decode.whole}
+CROPS = {'centre': pictures.centre, 'none': pictures.whole}
 
 
 def make(*, dir='', size=64, channels=3, crop='centre', valid=.1, test=.1,
@@ -25,16 +26,16 @@ def make(*, dir='', size=64, channels=3, crop='centre', valid=.1, test=.1,
     raise errors.MissingData(
         f'folder: there is no folder {dir!r}: name the one that holds the '
         'pictures with --config.data.dir=DIR')
-  found = decode.pictures(path)
+  found = pictures.pictures(path)
   classes = _classes(found)
   names = sorted(found.names, key=lambda name: hashlib.sha256(
       f'{seed}/{name}'.encode()).digest())
   options = {'size': size, 'channels': channels, 'crop': crop, 'version': 1}
-  how = decode.How(size, channels, Image.Resampling.LANCZOS, CROPS[crop])
+  how = pictures.How(size, channels, Image.Resampling.LANCZOS, CROPS[crop])
   # In the order of the names: another split has the same cache.
   images, cached = cache.images(
       cache_dir or path, 'folder', {**options, 'pictures': found.digest},
-      lambda: decode.images(found, found.names, how))
+      lambda: pictures.images(found, found.names, how))
   row = {name: i for i, name in enumerate(found.names)}
   held = _held(len(names), valid, test)
   splits = []
@@ -56,7 +57,7 @@ def make(*, dir='', size=64, channels=3, crop='centre', valid=.1, test=.1,
 
 
 def _check_options(size, channels, crop, valid, test):
-  if crop not in CROPS or channels not in decode.MODES or size < 1:
+  if crop not in CROPS or channels not in pictures.MODES or size < 1:
     raise errors.UserError(
         f'folder: size must be positive, channels 1 or 3, crop one of '
         f'{", ".join(CROPS)}, found {size}, {channels}, {crop!r}')
@@ -70,7 +71,7 @@ def _classes(found):
   if len(found.names) < 3:
     raise errors.MissingData(
         f'folder: {found.path} has {len(found.names)} pictures '
-        f'({", ".join(decode.SUFFIXES)}), and three splits need three')
+        f'({", ".join(pictures.SUFFIXES)}), and three splits need three')
   nested = {'/' in name for name in found.names}
   if len(nested) > 1:
     loose = next(name for name in found.names if '/' not in name)

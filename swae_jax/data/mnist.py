@@ -5,7 +5,8 @@ import struct
 import numpy as np
 
 from swae_jax import errors
-from swae_jax.data import base, files, idx, tfds
+from swae_jax.data import base
+from swae_jax.data.formats import files, idx, tfds
 
 VALID = 10000  # The last of the training files.
 

@@ -1,19 +1,19 @@
 """Evaluators: run(view, **options) yields base.Metric and base.Picture."""
 from swae_jax.evals import (
-  classifier,
-  denoising,
-  fid,
-  interpolation,
-  knn,
-  latent,
-  latent_distance,
-  likelihood,
-  linear_probe,
-  neighbours,
-  pca_modes,
-  pictures,
-  reconstruction,
-  tsne,
+    classifier,
+    denoising,
+    fid,
+    interpolation,
+    knn,
+    latent,
+    latent_distance,
+    likelihood,
+    linear_probe,
+    neighbours,
+    pca_modes,
+    pictures,
+    reconstruction,
+    tsne,
 )
 
 EVALS = {

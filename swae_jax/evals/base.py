@@ -39,9 +39,9 @@ class Picture(NamedTuple):
   image: np.ndarray  # uint8 [H, W] or [H, W, 3]
 
 
-def view(objective, variables, dataset, key, batch_size=500):
-  """The view of `objective` with `variables`; `key` is that of the samples."""
-  encode, draw_code, decode, sample, log_weight = _compiled(objective)
+def view(system, variables, dataset, key, batch_size=500):
+  """The view of `system` with `variables`; `key` is that of the samples."""
+  encode, draw_code, decode, sample, log_weight = _compiled(system)
   # One key for all would make the noise of a code that of a sample.
   prior_key, code_key, weight_key = jax.random.split(key, 3)
 
@@ -73,24 +73,24 @@ def is_image(shape):
 
 # A view is made at each evaluation: without the cache each would compile anew.
 @functools.lru_cache(maxsize=4)
-def _compiled(objective):
-  """The functions of an objective, compiled once for all views."""
+def _compiled(system):
+  """The functions of an system, compiled once for all views."""
 
   def encode(variables, x):
-    return objective.encode(variables, data_base.to_float(x))
+    return system.encode(variables, data_base.to_float(x))
 
   def draw(variables, x, key):
-    return objective.encode(variables, data_base.to_float(x), key)
+    return system.encode(variables, data_base.to_float(x), key)
 
   def log_weight(variables, x, key, draws):
     # What does not depend on the key, as the code's law, is computed once.
     return jax.vmap(
-        lambda k: objective.log_weight(variables, data_base.to_float(x), k))(
+        lambda k: system.log_weight(variables, data_base.to_float(x), k))(
             jax.random.split(key, draws))
 
-  return (jax.jit(encode), jax.jit(draw), jax.jit(objective.decode),
-          jax.jit(objective.sample, static_argnums=2),
-          objective.log_weight and jax.jit(log_weight, static_argnums=3))
+  return (jax.jit(encode), jax.jit(draw), jax.jit(system.decode),
+          jax.jit(system.sample, static_argnums=2),
+          system.log_weight and jax.jit(log_weight, static_argnums=3))
 
 
 def _batched(fn, variables, rows, batch_size):

@@ -13,7 +13,8 @@ import optax
 
 from swae_jax import errors
 from swae_jax.data import base as data_base
-from swae_jax.data import batches, cache
+from swae_jax.data import batches
+from swae_jax.data.formats import cache
 from swae_jax.evals import base, comparisons, features
 from swae_jax.networks import classifier
 

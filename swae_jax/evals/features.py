@@ -11,7 +11,7 @@ import numpy as np
 
 from swae_jax import errors
 from swae_jax.data import base as data_base
-from swae_jax.data import cache
+from swae_jax.data.formats import cache
 from swae_jax.evals import base
 
 DECODED = 500  # Images decoded at once.

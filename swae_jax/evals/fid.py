@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from swae_jax import errors
-from swae_jax.data import inception as weights_files
 from swae_jax.evals import comparisons, features
-from swae_jax.networks import inception
+from swae_jax.evals.inception import network
+from swae_jax.evals.inception import weights as weights_files
 
 # By the resize: half-pixel centres? antialiased? (mean, scale) of the pixels.
 RESIZES = {
@@ -62,14 +62,14 @@ def _path(data, weights):
 @functools.lru_cache(maxsize=2)
 def make(path, dims, resize, batch_size):
   """The extractor with the weights at `path`; compiled once for all views."""
-  if dims not in inception.TAPS or resize not in RESIZES:
+  if dims not in network.TAPS or resize not in RESIZES:
     raise errors.UserError(
-        f'dims must be one of {inception.TAPS} and resize one of '
+        f'dims must be one of {network.TAPS} and resize one of '
         f'{", ".join(RESIZES)}, found {dims} and {resize!r}')
   variables, sha256 = weights_files.load(path, dims)
   # Arguments, not constants of the program: XLA would try to fold them.
   variables = jax.device_put(variables)
-  net = inception.Inception((dims,))
+  net = network.Inception((dims,))
   fn = jax.jit(lambda variables, x: net.apply(variables, prepare(x, resize))[0])
   source = {'inception': sha256, 'dims': dims, 'resize': resize}
   return features.Extractor(
@@ -90,8 +90,8 @@ def prepare(x, resize):
 
 def interpolation(n, half_pixel, antialias):
   """Weights [299, n] of linear interpolation of n pixels."""
-  ratio = n / inception.SIZE
-  at = (np.arange(inception.SIZE) + .5 * half_pixel) * ratio - .5 * half_pixel
+  ratio = n / network.SIZE
+  at = (np.arange(network.SIZE) + .5 * half_pixel) * ratio - .5 * half_pixel
   width = max(1., ratio) if antialias else 1.
   weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(n)) / width)
   # Beyond the border only the last pixel has weight: it is repeated.

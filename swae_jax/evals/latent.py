@@ -32,7 +32,7 @@ def _grid(side, extent):
 
 def _scatter(z, labels, z_prior, classes):
   """Two panels with the same limits, uint8 [H, W, 3]."""
-  from swae_jax.evals import scatter  # Loads matplotlib: only when asked for.
+  from swae_jax.evals import scatter
   fig = scatter.new(1000, 480)
   codes, prior = fig.subplots(1, 2, sharex=True, sharey=True)
   scatter.by_class(codes, z, labels, classes)

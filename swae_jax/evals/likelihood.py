@@ -19,7 +19,7 @@ def run(view, *, samples=100, images=500):
     raise errors.UserError(f'likelihood: samples={samples}: ask for at least 1')
   x = view.data.test.images[:images or None]
   log_weights = view.log_weights(x, samples)
-  estimate = np.asarray(losses.importance_bound(log_weights), np.float64)
+  estimate = np.asarray(losses.log_marginal(log_weights), np.float64)
   yield base.Metric(
       f'log_likelihood_is{samples}', float(estimate.mean()), len(x))
   yield base.Metric('elbo', float(log_weights.mean(dtype=np.float64)), len(x))

@@ -92,7 +92,7 @@ def _nearest(view, x, in_data, in_code, k):
 
 def _ordered(z, distances):
   """Codes of a query, the first, and of others by their order in data."""
-  from swae_jax.evals import scatter  # Loads matplotlib: only when asked for.
+  from swae_jax.evals import scatter
   order = distances.argsort(kind='stable').argsort(kind='stable')
   fig = scatter.new(620, 520)
   axes = fig.subplots()

@@ -4,15 +4,15 @@ import jax
 from swae_jax.losses import inputs
 
 
-def critic_loss(logits_prior, logits_code):
+def critic_loss(logits_code, logits_prior):
   """Cross entropy of telling samples of the prior (1) from codes (0).
 
   Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 1: the
   negative of what the discriminator ascends, without the factor lambda.
 
   Args:
-    logits_prior: [B] the critic's logits at samples of the prior.
-    logits_code: [B] its logits at codes.
+    logits_code: [B] the critic's logits at codes.
+    logits_prior: [B] its logits at samples of the prior.
 
   Returns:
     [B]
@@ -21,8 +21,8 @@ def critic_loss(logits_prior, logits_code):
     ValueError: the logits are not both [B]; [B, 1] beside [B] would silently
       become [B, B].
   """
-  prior, code = inputs.vectors(
-      'critic_loss', logits_prior=logits_prior, logits_code=logits_code)
+  code, prior = inputs.vectors(
+      'critic_loss', logits_code=logits_code, logits_prior=logits_prior)
   return jax.nn.softplus(-prior) + jax.nn.softplus(code)
 
 

@@ -38,10 +38,10 @@ def power_error(x, y, *, p):
     ValueError: the shapes differ, or p is below 1.
   """
   x, y = inputs.alike('power_error', x=x, y=y)
-  return jnp.sum(power(x - y, p), axis=range(1, x.ndim))
+  return jnp.sum(abs_power(x - y, p), axis=range(1, x.ndim))
 
 
-def power(x, p):
+def abs_power(x, p):
   """|x|^p elementwise, with the gradient 0 at 0; ValueError if p < 1."""
   if not p >= 1:
     raise ValueError(f'p must be at least 1 for a transport cost, got {p}')

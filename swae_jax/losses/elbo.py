@@ -50,8 +50,8 @@ def kl_sampled(log_q, log_p):
   return log_q - log_p
 
 
-def elbo(log_likelihood, kl, *, beta=1.):
-  """log p(x | z) - beta KL, a lower bound of log p(x) when beta >= 1.
+def negative_elbo(log_likelihood, kl, *, beta=1.):
+  """beta KL - log p(x | z), an upper bound of -log p(x) when beta >= 1.
 
   Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 6.
 
@@ -61,43 +61,17 @@ def elbo(log_likelihood, kl, *, beta=1.):
     beta: weight of the KL, the warm-up of the VampPrior; may be traced.
 
   Returns:
-    [B]; the loss is its negative mean.
+    [B]; the loss of a variational autoencoder is its mean.
 
   Raises:
     ValueError: the arrays are not both [B].
   """
   log_likelihood, kl = inputs.vectors(
-      'elbo', log_likelihood=log_likelihood, kl=kl)
-  return log_likelihood - beta * kl
+      'negative_elbo', log_likelihood=log_likelihood, kl=kl)
+  return beta * kl - log_likelihood
 
 
-def elbo_two_level(log_likelihood, log_p1, log_p2, log_q1, log_q2, *, beta=1.):
-  """The bound of a hierarchy p(x | z1, z2) p(z1 | z2) p(z2), one sample.
-
-  Tomczak and Welling, "VAE with a VampPrior", 2018, section 4: z2 ~ q(z2 | x),
-  z1 ~ q(z1 | x, z2), and p(z2) is the mixture over pseudo-inputs.
-
-  Args:
-    log_likelihood: [B] log p(x | z1, z2).
-    log_p1: [B] log p(z1 | z2).
-    log_p2: [B] log p(z2).
-    log_q1: [B] log q(z1 | x, z2).
-    log_q2: [B] log q(z2 | x).
-    beta: weight of the KL; may be traced.
-
-  Returns:
-    [B]; the loss is its negative mean.
-
-  Raises:
-    ValueError: the arrays are not all [B].
-  """
-  log_likelihood, log_p1, log_p2, log_q1, log_q2 = inputs.vectors(
-      'elbo_two_level', log_likelihood=log_likelihood, log_p1=log_p1,
-      log_p2=log_p2, log_q1=log_q1, log_q2=log_q2)
-  return log_likelihood - beta * (log_q1 + log_q2 - log_p1 - log_p2)
-
-
-def importance_bound(log_weights):
+def log_marginal(log_weights):
   """log of the mean importance weight, which tends to log p(x) as S grows.
 
   Burda et al., "Importance weighted autoencoders", 2016, eq. 8.
@@ -112,7 +86,7 @@ def importance_bound(log_weights):
     ValueError: the weights are not [S, B].
   """
   if jnp.ndim(log_weights) != 2 or not len(log_weights):
-    raise ValueError('importance_bound: log_weights must be [S, B], got '
+    raise ValueError('log_marginal: log_weights must be [S, B], got '
                      f'{list(jnp.shape(log_weights))}')
   log_weights, = inputs.cast(log_weights)
   return jax.nn.logsumexp(log_weights, axis=0) - math.log(len(log_weights))

@@ -3,7 +3,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swae_jax.losses import collectives, distances, inputs, sorting
+from swae_jax.losses import _sorting, collectives, distances, inputs
 
 
 def sliced_wasserstein(x, y, theta, *, p=2, axis_name=None):
@@ -75,13 +75,13 @@ def max_sliced_wasserstein(x, y, theta, *, p=2, steps=0, step_size=.1,
 def _costs(x, y, theta, p):
   """W_p^p along each direction.  [N, D], [M, D], [L, D] -> [L]."""
   # The default precision of a product on TPU is bfloat16, too coarse here.
-  project = lambda z: sorting.sort(
+  project = lambda z: _sorting.sort(
       jnp.matmul(theta, z.T, precision='highest'))
   s, t = project(x), project(y)
   if len(x) == len(y):
-    return jnp.mean(distances.power(s - t, p), axis=1)
+    return jnp.mean(distances.abs_power(s - t, p), axis=1)
   i, j, weight = _coupling(len(x), len(y))
-  cost = distances.power(s[:, i] - t[:, j], p)
+  cost = distances.abs_power(s[:, i] - t[:, j], p)
   return jnp.sum(cost * jnp.asarray(weight, cost.dtype)[None], axis=1)
 
 

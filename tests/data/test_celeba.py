@@ -10,7 +10,8 @@ from PIL import Image
 import pytest
 
 from swae_jax import data, errors
-from swae_jax.data import base, celeba, decode
+from swae_jax.data import base, celeba
+from swae_jax.data.formats import pictures
 
 # Official names; split 0, 1, 2; person.  Half of the pictures' sides.
 ROWS = [(f'{i:06d}.jpg', (0, 0, 0, 1, 0, 2, 1, 0, 2, 0)[i], 7 + i // 3)
@@ -65,7 +66,7 @@ def test_splits_are_the_official_ones_in_the_order_of_the_names(folder):
   d = make(folder, size=WIDTH, crop='close140')
   for part, split in enumerate(d[1:4]):
     rows = [i for i, row in enumerate(ROWS) if row[1] == part]
-    one = [decode.shrunk(Image.fromarray(pixels(i)), decode.How(
+    one = [pictures.shrunk(Image.fromarray(pixels(i)), pictures.How(
         WIDTH, 3, *celeba.CROPS['close140'])) for i in rows]
     np.testing.assert_array_equal(split.images, one)
     assert split.labels.tolist() == [0] * len(rows)
@@ -123,8 +124,8 @@ def test_pictures_of_one_partition_are_split_by_person(tmp_path):
   person = {}
   for part, split in enumerate(d[1:4]):
     for image in split.images:
-      i = next(i for i in range(60) if (decode.shrunk(
-          Image.fromarray(pixels(i, 4, 5)), decode.How(
+      i = next(i for i in range(60) if (pictures.shrunk(
+          Image.fromarray(pixels(i, 4, 5)), pictures.How(
               4, 3, *celeba.CROPS['none'])) == image).all())
       person.setdefault(i // 2, set()).add(part)
   assert len(person) == 30 and {len(parts) for parts in person.values()} == {1}
@@ -147,7 +148,7 @@ def test_a_split_by_person_does_not_depend_on_the_others(tmp_path):
 def test_decoded_once_for_each_option(folder, monkeypatch):
   first = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
   assert base.fingerprint(first[0]) != base.fingerprint(first[1])
-  monkeypatch.setattr(decode, 'images', None)  # None is no function.
+  monkeypatch.setattr(pictures, 'images', None)  # None is no function.
   again = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
   assert [*map(base.fingerprint, first)] == [*map(base.fingerprint, again)]
   with pytest.raises(TypeError):

@@ -5,7 +5,8 @@ from PIL import Image
 import pytest
 
 from swae_jax import data, errors
-from swae_jax.data import base, decode
+from swae_jax.data import base
+from swae_jax.data.formats import pictures
 
 
 def write(path, names, size=(6, 4)):
@@ -74,7 +75,7 @@ def test_crops(tmp_path, crop, want):
 def test_decoded_once_for_all_splits(tmp_path, monkeypatch):
   write(tmp_path, NESTED)
   make(tmp_path, size=4)
-  monkeypatch.setattr(decode, 'images', None)
+  monkeypatch.setattr(pictures, 'images', None)
   make(tmp_path, size=4, seed=3, valid=.3)
   with pytest.raises(TypeError):
     make(tmp_path, size=4, channels=1)

@@ -5,8 +5,8 @@ import pytest
 
 from swae_jax import errors
 from swae_jax.data import base as data_base
-from swae_jax.data import inception as files
 from swae_jax.evals import base, comparisons, features, fid
+from swae_jax.evals.inception import weights as files
 
 RESIZES = tuple(fid.RESIZES)
 

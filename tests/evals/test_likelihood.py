@@ -12,8 +12,8 @@ from swae_jax.data import base as data_base
 from swae_jax.evals import base, likelihood
 from swae_jax.networks import NETWORKS
 from swae_jax.networks import base as networks_base
-from swae_jax.objectives import OBJECTIVES
-from swae_jax.objectives import base as objectives_base
+from swae_jax.systems import SYSTEMS
+from swae_jax.systems import base as objectives_base
 
 N, D, SHAPE, SCALE = 7, 2, (1, 3, 1), .5
 RNG = np.random.default_rng(0)
@@ -38,8 +38,8 @@ class Linear(nn.Module):
 NETWORK = networks_base.Network(
     lambda *widths: Linear(tuple((w,) for w in widths)),
     lambda *channels: Linear(tuple((*SHAPE[:2], c) for c in channels)))
-OBJECTIVE = OBJECTIVES['vae'](
-    NETWORK, priors.normal, objectives_base.Data(SHAPE, False, 10), D,
+OBJECTIVE = SYSTEMS['vae'](
+    NETWORK, priors.normal, objectives_base.Spec(SHAPE, False, 10), D,
     likelihood='gaussian', scale=SCALE, logvar_min=-9.)
 
 
@@ -132,9 +132,9 @@ def test_at_least_one_sample():
 
 
 def test_nothing_without_densities():
-  o = OBJECTIVES['wae_mmd'](
+  o = SYSTEMS['wae_mmd'](
       NETWORKS['mlp'](SHAPE), priors.normal,
-      objectives_base.Data(SHAPE, False, 10), D)
+      objectives_base.Spec(SHAPE, False, 10), D)
   view = base.view(o, None, None, jax.random.key(0))
   assert view.log_weights is None and not list(likelihood.run(view))
 

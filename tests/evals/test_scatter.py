@@ -3,7 +3,7 @@ import pytest
 
 pytest.importorskip('matplotlib')
 
-from swae_jax.evals import scatter  # noqa: E402
+from swae_jax.evals import scatter
 
 
 def drawn(classes):

@@ -10,7 +10,7 @@ from swae_jax.evals import base, tsne
 pytest.importorskip('sklearn')
 pytest.importorskip('matplotlib')
 
-from swae_jax.evals import scatter  # noqa: E402
+from swae_jax.evals import scatter
 
 
 def make(n=24, width=5, classes=3, apart=20., lost=0):

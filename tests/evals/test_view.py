@@ -9,7 +9,7 @@ import pytest
 from swae_jax import evals
 from swae_jax.data import base as data_base
 from swae_jax.evals import base
-from swae_jax.objectives import base as objectives_base
+from swae_jax.systems import base as objectives_base
 
 SHAPE = (2, 3, 1)
 BATCH = 4
@@ -31,7 +31,7 @@ def linear(traces):
     traces.append(('sample', n))
     return variables['b'][None] + jax.random.normal(key, (n, 2))
 
-  return objectives_base.Objective(None, None, encode, decode, sample)
+  return objectives_base.System(None, None, encode, decode, sample)
 
 
 def variables():
@@ -93,10 +93,10 @@ def test_samples_come_from_the_prior_of_the_variables():
 
 def test_each_function_is_compiled_once_for_all_views():
   traces = []
-  objective = linear(traces)
+  system = linear(traces)
   for scale in (1., 2.):
     weights = jax.tree.map(lambda leaf: scale * leaf, variables())
-    view = base.view(objective, weights, None, jax.random.key(0), BATCH)
+    view = base.view(system, weights, None, jax.random.key(0), BATCH)
     for n in (1, 4, 11):
       z = view.encode(images(n))
       view.decode(z)
@@ -107,7 +107,7 @@ def test_each_function_is_compiled_once_for_all_views():
   # The variables are an argument: those of the last view were used.
   np.testing.assert_allclose(
       view.encode(images(3)),
-      2 * base.view(objective, variables(), None, jax.random.key(0),
+      2 * base.view(system, variables(), None, jax.random.key(0),
                     BATCH).encode(images(3)), rtol=1e-6)
 
 

@@ -13,8 +13,8 @@ SIGMOID = lambda a: 1 / (1 + np.exp(-a))
 def test_critic_loss(check_gradient):
   expected = -np.log(SIGMOID(PRIOR)) - np.log(1 - SIGMOID(CODE))
   np.testing.assert_allclose(
-      jax.jit(losses.critic_loss)(PRIOR, CODE), expected, rtol=1e-5)
-  check_gradient(losses.critic_loss, PRIOR, CODE)
+      jax.jit(losses.critic_loss)(CODE, PRIOR), expected, rtol=1e-5)
+  check_gradient(losses.critic_loss, CODE, PRIOR)
 
 
 def test_generator_loss(check_gradient):

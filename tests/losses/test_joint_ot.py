@@ -1,4 +1,4 @@
-"""The symmetric objective against a loop in numpy."""
+"""The symmetric system against a loop in numpy."""
 import functools
 
 import jax

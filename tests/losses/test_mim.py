@@ -65,7 +65,7 @@ def test_reinforce_is_the_gradient_of_the_mean_over_binary_x():
   q = jnp.array([.3, -.8])  # log q(z | x) at x = 0, 1.
 
   def loss(logit, x, **k):
-    log_x = losses.bernoulli(x[:, None], jnp.full((len(x), 1), logit))
+    log_x = losses.log_bernoulli(x[:, None], jnp.full((len(x), 1), logit))
     zero = jnp.zeros_like(log_x)
     return losses.decoder_mim(log_x, zero, q[x], **k)
 

@@ -17,7 +17,8 @@ import jax  # noqa: E402
 from orbax.checkpoint._src.path import atomicity  # noqa: E402
 
 from configs import systems  # noqa: E402, F401
-from swae_jax import evaluate, faults, main, signals, train  # noqa: E402, F401
+from swae_jax import main
+from swae_jax.host import faults, signals
 
 TIME = 120  # Seconds after which a run is taken to hang.
 

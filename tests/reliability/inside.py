@@ -12,7 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swae_jax import build, checkpoint, errors, faults, objectives, train
+from swae_jax import errors, systems
+from swae_jax.host import faults
+from swae_jax.training import build, loop
+from swae_jax.workdir import checkpoint
 import tiny
 
 
@@ -45,7 +48,7 @@ def main(name, folder, out, n):
 def disk_full(cases, rng, workdir, n):
   """No room from a random write on, for a while or for good."""
   config = tiny.config(steps=60, log_every=1, save_every=3)
-  straight = train.run(config, workdir / 'straight')
+  straight = loop.run(config, workdir / 'straight')
   for i in range(n):
     at, left = rng.randint(1, 70), [rng.choice([1, 2, 5, 1000])]
 
@@ -59,10 +62,10 @@ def disk_full(cases, rng, workdir, n):
     there = workdir / str(i)
     faults.point = full
     try:
-      results = train.run(config, there)
+      results = loop.run(config, there)
     except errors.SaveFailed:
       faults.point = lambda name: None
-      results = train.run(config, there)
+      results = loop.run(config, there)
     faults.point = lambda name: None
     same = (results['state_sha256'] == straight['state_sha256']
             and (there / 'metrics.jsonl').read_bytes()
@@ -73,27 +76,27 @@ def disk_full(cases, rng, workdir, n):
 
 def nans(cases, rng, workdir, n):
   """Losses that are not finite at random steps, with a restart between."""
-  make = objectives.OBJECTIVES['swae']
+  make = systems.SYSTEMS['swae']
   for _ in range(n):
     bad = sorted(rng.sample(range(20), rng.randint(1, 5)))
     value = rng.choice([np.nan, np.inf, -np.inf])
 
     @functools.wraps(make)
     def sick(*args, bad=bad, value=value, **options):
-      objective = make(*args, **options)
+      system = make(*args, **options)
 
       def loss(*args):
-        found, (stats, metrics) = objective.loss(*args)
+        found, (stats, metrics) = system.loss(*args)
         found = found * jnp.where(jnp.isin(args[3], jnp.array(bad)), value, 1.)
         return found, (stats, {**metrics, 'loss': found})
-      return objective._replace(loss=loss)
+      return system._replace(loss=loss)
 
-    objectives.OBJECTIVES['swae'] = sick
+    systems.SYSTEMS['swae'] = sick
     config = tiny.config(steps=20, save_every=1, keep=30)
-    straight = train.run(config, workdir / 'a')
-    train.run(tiny.config(steps=rng.randint(1, 19), save_every=1, keep=30),
+    straight = loop.run(config, workdir / 'a')
+    loop.run(tiny.config(steps=rng.randint(1, 19), save_every=1, keep=30),
               workdir / 'b')
-    again = train.run(config, workdir / 'b')
+    again = loop.run(config, workdir / 'b')
     failure = ''
     if straight['state_sha256'] != again['state_sha256']:
       failure = f'{value} at {bad}: another end after a restart'
@@ -107,7 +110,7 @@ def nans(cases, rng, workdir, n):
     cases.tell('nans', failure)
     shutil.rmtree(workdir)
   workdir.mkdir(parents=True)
-  objectives.OBJECTIVES['swae'] = make
+  systems.SYSTEMS['swae'] = make
 
 
 def _row(bad, end):
@@ -121,7 +124,7 @@ def _row(bad, end):
 def mutations(cases, rng, workdir, n):
   """Each file of the newest checkpoint damaged in each way; flips n times."""
   config = tiny.config(steps=4, save_every=2)
-  train.run(config, workdir / 'run')
+  loop.run(config, workdir / 'run')
   like = build.init(build.build(config))
   good = workdir / 'run' / 'checkpoints'
   with checkpoint.Checkpoints(good) as checkpoints:
@@ -182,7 +185,7 @@ def device_pairs(cases, rng, workdir, n):
   del rng
   config = tiny.config(steps=20, log_every=1)
   config.devices = 1
-  train.run(config, workdir / 'one')
+  loop.run(config, workdir / 'one')
   expected = _losses(workdir / 'one')
   for _ in range(n):
     for first in (1, 2, 4, 8):
@@ -191,7 +194,7 @@ def device_pairs(cases, rng, workdir, n):
         for steps, devices in ((10, first), (20, second)):
           config = tiny.config(steps=steps, log_every=1)
           config.devices = devices
-          train.run(config, there)
+          loop.run(config, there)
         error = np.max(np.abs(_losses(there) / expected - 1))
         cases.tell('device_pairs', '' if error < 1e-5 else
                    f'{first} to {second} devices: losses differ by {error:.1e}')

@@ -1,0 +1,1 @@
+"""Readers of files: idx, pictures, archives, prepared sets."""

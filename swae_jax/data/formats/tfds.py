@@ -1,0 +1,51 @@
+"""Sets that tensorflow-datasets has prepared on disk; no TensorFlow."""
+import hashlib
+import json
+
+import numpy as np
+
+from swae_jax import errors
+from swae_jax.data.formats import files
+
+
+def find(name, dir):
+  """The folder of the newest prepared version of the set, or None."""
+  infos = [info for folder in files.folders(name, dir)
+           for info in folder.glob('*.*.*/dataset_info.json')]
+  if not infos:
+    return None
+  version = lambda info: [int(n) if n.isdigit() else 0
+                          for n in info.parent.name.split('.')]
+  return max(infos, key=version).parent
+
+
+def splits(folder, *names):
+  """For each split a sequence of examples, dicts of numpy arrays."""
+  info = folder / 'dataset_info.json'
+  try:
+    form = json.loads(info.read_text()).get('fileFormat', 'tfrecord')
+  except (OSError, ValueError, AttributeError) as e:
+    raise errors.DamagedData(f'{info}: no JSON ({e}): prepare the set '
+                             'again') from e
+  if form != 'array_record':
+    raise errors.UserError(
+        f'{folder}: prepared as {form}, which cannot be read without '
+        'TensorFlow: prepare it with tfds build --file_format=array_record')
+  try:
+    import tensorflow_datasets as tfds  # Optional, and takes half a second.
+  except ImportError as e:
+    raise errors.UserError(
+        f'{folder} is read by tensorflow-datasets ({e}): pip install '
+        'tensorflow-datasets array_record importlib_resources') from e
+  return tfds.builder_from_directory(str(folder)).as_data_source(
+      split=list(names))
+
+
+def original_order(split, size):
+  """Indices that undo the shuffling of a split whose keys are 0, 1, ...
+
+  tensorflow-datasets stores examples in the order of md5(split + key).
+  """
+  hashes = [hashlib.md5(f'{split}{i}'.encode()).digest() for i in range(size)]
+  stored = sorted(range(size), key=hashes.__getitem__)
+  return np.argsort(stored)

@@ -1,0 +1,130 @@
+"""Weights of the Inception network in the files of other projects."""
+import os
+import pickle
+
+import jax
+import numpy as np
+
+from swae_jax import errors
+from swae_jax.data.formats import files
+
+PYTORCH = 'pt_inception-2015-12-05-6726825d.pth'
+PICKLE = 'inception_v3_weights_fid.pickle'
+KNOWN = f'{PYTORCH} of pytorch-fid or {PICKLE} of jax-fid'
+EPSILON = 1e-3  # Of the batch norms.
+
+
+def arrays(source):
+  """{`<layer>/w`: ..., `<layer>/b`: ...} from a file of either project."""
+  if not os.path.isfile(source):
+    raise errors.MissingData(f'--from: there is no file {source!r}; get {KNOWN}'
+                             )
+  read = _of_jax_fid if source.endswith('.pickle') else _of_pytorch
+  return folded(read(source), source)
+
+
+def folded(state, where):
+  """The arrays of a file from those of pytorch-fid, batch norm folded in."""
+  out = {}
+  try:
+    for theirs, ours in NAMES.items():
+      get = lambda name, at=theirs: np.asarray(
+          state[f'{at}.{name}'], np.float64)
+      scale = get('bn.weight') / np.sqrt(get('bn.running_var') + EPSILON)
+      kernel = get('conv.weight').transpose(2, 3, 1, 0) * scale
+      bias = get('bn.bias') - get('bn.running_mean') * scale
+      out[f'{ours}/w'] = kernel.astype(np.float32)
+      out[f'{ours}/b'] = bias.astype(np.float32)
+  except (KeyError, ValueError, TypeError) as e:
+    raise errors.DamagedData(
+        f'{where}: no Inception network of the FID ({theirs}: {e}); get '
+        f'{KNOWN}') from e
+  return out
+
+
+def _names():
+  """Layers: the name in pytorch-fid -> that in the graph of TensorFlow."""
+  names = {f'Conv2d_{theirs}': f'conv{ours}' for theirs, ours in (
+      ('1a_3x3', ''), ('2a_3x3', '_1'), ('2b_3x3', '_2'), ('3b_1x1', '_3'),
+      ('4a_3x3', '_4'))}
+  chain = lambda branch, n, to: {
+      f'{branch}_{i + 1}': f'{to}_{i}' if i else to for i in range(n)}
+  one, pool = {'branch1x1': 'conv'}, {'branch_pool': 'tower_2_conv'}
+  double = chain('branch3x3dbl', 3, 'tower_1_conv')
+  fine = one | chain('branch5x5', 2, 'tower_conv') | double | pool
+  to_middle = {'branch3x3': 'conv'} | chain('branch3x3dbl', 3, 'tower_conv')
+  middle = (one | chain('branch7x7', 3, 'tower_conv')
+            | chain('branch7x7dbl', 5, 'tower_1_conv') | pool)
+  to_coarse = (chain('branch3x3', 2, 'tower_conv')
+               | chain('branch7x7x3', 4, 'tower_1_conv'))
+  coarse = (one | pool | {
+      'branch3x3_1': 'tower_conv', 'branch3x3_2a': 'tower_mixed_conv',
+      'branch3x3_2b': 'tower_mixed_conv_1', 'branch3x3dbl_1': 'tower_1_conv',
+      'branch3x3dbl_2': 'tower_1_conv_1',
+      'branch3x3dbl_3a': 'tower_1_mixed_conv',
+      'branch3x3dbl_3b': 'tower_1_mixed_conv_1'})
+  blocks = [fine] * 3 + [to_middle] + [middle] * 4 + [to_coarse] + [coarse] * 2
+  theirs = ('5b', '5c', '5d', '6a', '6b', '6c', '6d', '6e', '7a', '7b', '7c')
+  for i, (block, at) in enumerate(zip(blocks, theirs, strict=True)):
+    to = f'mixed_{i}' if i else 'mixed'
+    names |= {f'Mixed_{at}.{a}': f'{to}_{b}' for a, b in block.items()}
+  return names
+
+
+NAMES = _names()
+
+
+def _of_pytorch(source):
+  """{name: array}, the state of pytorch-fid's network."""
+  try:
+    import torch  # Only to read this file.
+  except ImportError as e:
+    raise errors.UserError(f'{source} is read with PyTorch: pip install torch, '
+                           f'or get {PICKLE} of jax-fid') from e
+  if os.path.basename(source) == PYTORCH:
+    # Its name ends with the start of its digest.
+    start = PYTORCH.removesuffix('.pth').rpartition('-')[2]
+    files.check(source, files.digest(source)[:len(start)], start,
+                'sha256 (its start)')
+  try:
+    return torch.load(source, map_location='cpu', weights_only=True)
+  except Exception as e:  # PyTorch raises almost anything then.
+    raise errors.DamagedData(f'{source}: no state that PyTorch can read '
+                             f'({type(e).__name__}): get {KNOWN}') from e
+
+
+class _Arrays(pickle.Unpickler):
+  """Reads numpy arrays only: a pickle is a program, which could do anything."""
+
+  ALLOWED = {
+      **{(f'numpy.{core}.multiarray', '_reconstruct'):
+         np.ndarray(0).__reduce__()[0] for core in ('core', '_core')},
+      ('numpy', 'ndarray'): np.ndarray,
+      ('numpy', 'dtype'): np.dtype,
+  }
+
+  def find_class(self, module, name):
+    """What the pickle may call."""
+    if (module, name) not in self.ALLOWED:
+      raise pickle.UnpicklingError(f'it asks for {module}.{name}')
+    return self.ALLOWED[module, name]
+
+
+def _of_jax_fid(source):
+  """{name: array} as pytorch-fid names them, from nested dicts of Flax."""
+  try:
+    with open(source, 'rb') as file:
+      tree = _Arrays(file).load()
+    flat = {'.'.join(k.key for k in path): value for path, value in
+            jax.tree.leaves_with_path(tree)}
+  except Exception as e:  # Damaged pickles raise almost anything.
+    raise errors.DamagedData(
+        f'{source}: no pickled arrays ({e}): get {KNOWN}') from e
+  state = {}
+  for name, value in flat.items():
+    layer, _, part = name.rpartition('.')
+    to = {'kernel': 'weight', 'scale': 'weight', 'mean': 'running_mean',
+          'var': 'running_var'}.get(part, part)
+    kernel = part == 'kernel' and value.ndim == 4
+    state[f'{layer}.{to}'] = value.transpose(3, 2, 0, 1) if kernel else value
+  return state

@@ -1,0 +1,124 @@
+"""Weights of the Inception network: where they lie, and what is read.
+
+A file is an npz of `<layer>/w` [k_h, k_w, C_in, C_out] and `<layer>/b` [C_out],
+with batch norm folded in, and `sha256`, the digest of these arrays.
+"""
+import contextlib
+import functools
+import hashlib
+import os
+import uuid
+
+import jax
+import numpy as np
+
+from swae_jax import errors
+from swae_jax.data.formats import files
+from swae_jax.evals.inception import network
+from swae_jax.evals.inception import sources as sources
+
+WHOLE = 'inception_2015_12_05.npz'
+PARTIAL = 'inception_2015_12_05_to_mixed8.npz'
+HOW = (f'get {sources.KNOWN} and run python -m swae_jax.prepare inception '
+       '--from=FILE --data_dir=DIR')
+
+
+def find(*dirs):
+  """The path of the weights in the first of the folders that has any."""
+  for folder in dirs:
+    path = files.find('inception', folder, WHOLE, PARTIAL)
+    if path:
+      return path
+  where = ' nor in '.join(
+      str(f) for folder in dirs for f in files.folders('inception', folder))
+  raise errors.MissingData(
+      f'inception: {WHOLE} is not in {where or "any folder: none is known"}; '
+      f'{HOW}')
+
+
+def content(path):
+  """The taps that a file serves, and the sha256 of its arrays."""
+  arrays = _read(path)
+  return ([tap for tap in network.TAPS if not _lacking(arrays, tap)],
+          digest(arrays))
+
+
+def load(path, tap):
+  """(variables of network.Inception((tap,)), sha256 of all in the file)."""
+  arrays, shapes = _read(path), _shapes(tap)
+  lacking = _lacking(arrays, tap)
+  if lacking:
+    raise errors.MissingData(
+        f'{path}: the {tap} features need layers that are not in it, such as '
+        f'{lacking[0]}; {HOW}, or ask for fewer features')
+  params = {layer: {'kernel': arrays[f'{layer}/w'], 'bias': arrays[
+      f'{layer}/b']} for layer in shapes}
+  for layer, parts in shapes.items():
+    for part, shape in parts.items():
+      found = params[layer][part]
+      if found.shape != shape or found.dtype != np.float32:
+        raise errors.DamagedData(
+            f'{path}: {layer} has a {part} of {found.dtype} '
+            f'{list(found.shape)}, expected float32 {list(shape)}: take another'
+            ' file')
+  return {'params': params}, digest(arrays)
+
+
+def digest(arrays):
+  """sha256 (hex) of all arrays, by their names, types and shapes."""
+  out = hashlib.sha256()
+  for name in sorted(arrays):
+    array = arrays[name]
+    out.update(f'{name} {array.dtype.str}{array.shape}'.encode())
+    out.update(np.ascontiguousarray(array).data)
+  return out.hexdigest()
+
+
+def convert(source, data_dir):
+  """Writes the file that `find` finds from one of other projects; its path."""
+  arrays = sources.arrays(source)
+  folder = files.folders('inception', data_dir)[0]
+  path = folder / WHOLE
+  part = folder / f'{WHOLE}.{uuid.uuid4().hex}'
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(part, 'wb') as file:
+      np.savez(file, sha256=digest(arrays), **arrays)
+    os.replace(part, path)
+  except OSError as e:
+    with contextlib.suppress(OSError):
+      part.unlink()
+    raise errors.UserError(f'{path} cannot be written: {e.strerror}') from e
+  return path
+
+
+def _read(path):
+  """The arrays of a file, checked by their digest where it has one."""
+  try:
+    with open(path, 'rb') as file, np.load(file) as found:
+      arrays = dict(found)
+  except FileNotFoundError as e:
+    raise errors.MissingData(
+        f'inception: there is no file {path}; {HOW}') from e
+  except Exception as e:  # NumPy raises almost anything then.
+    raise errors.DamagedData(
+        f'{path}: no npz file of Inception weights ({e}): make it again') from e
+  expected = arrays.pop('sha256', None)
+  if expected is not None:
+    files.check(path, digest(arrays), str(expected), 'sha256 (of arrays)')
+  return arrays
+
+
+def _lacking(arrays, tap):
+  """Layers that a tap needs and that are not there."""
+  return [layer for layer in _shapes(tap)
+          if not {f'{layer}/w', f'{layer}/b'} <= arrays.keys()]
+
+
+@functools.cache
+def _shapes(tap):
+  """{layer: {'kernel': shape, 'bias': shape}} of what a tap needs."""
+  x = jax.ShapeDtypeStruct((1, 75, 75, 3), np.float32)
+  net = network.Inception((tap,))
+  shapes = jax.eval_shape(net.init, jax.random.key(0), x)
+  return jax.tree.map(lambda a: a.shape, shapes['params'])

@@ -1,0 +1,1 @@
+"""What surrounds a run: devices, signals, watchdog, console."""

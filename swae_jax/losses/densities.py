@@ -1,0 +1,111 @@
+"""Log-likelihoods and log-densities, one value per example."""
+import math
+
+import jax
+import jax.numpy as jnp
+
+from swae_jax.losses import inputs
+
+
+def log_bernoulli(x, logits):
+  """log p(x) of independent Bernoulli pixels.
+
+  Args:
+    x: [B, ...] in {0, 1}; grey values in [0, 1] give the cross entropy.
+    logits: [B, ...] log p(1) - log p(0).
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the shapes differ.
+  """
+  x, logits = inputs.alike('log_bernoulli', x=x, logits=logits)
+  return _sum(x * logits - jax.nn.softplus(logits))
+
+
+def log_normal(z, mean, logvar):
+  """log N(z; mean, diag exp(logvar)), with the constant -1/2 log 2 pi.
+
+  Args:
+    z: [B, ...].
+    mean: [B, ...].
+    logvar: [B, ...] log-variances, or one number for all axes; may be traced.
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the shapes differ.
+  """
+  given = {'logvar': logvar} if jnp.ndim(logvar) else {}
+  z, mean, *each = inputs.alike('log_normal', z=z, mean=mean, **given)
+  logvar = each[0] if each else jnp.asarray(logvar, z.dtype)
+  return _sum(_log_normal(z, mean, logvar))
+
+
+def log_normal_mixture(z, means, logvars, logits=None):
+  """log of a mixture of K diagonal normals, by a log-sum-exp over K.
+
+  The prior of Tomczak and Welling, "VAE with a VampPrior", 2018, eq. 9.
+  The squares are summed term by term, not by a matrix product, which would
+  cancel for small variances; the gradient may store arrays [B, K, D].
+
+  Args:
+    z: [B, D].
+    means: [K, D].
+    logvars: [K, D] log-variances.
+    logits: [K] unnormalised log-weights; None for equal weights.
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the shapes do not fit each other.
+  """
+  means, logvars = inputs.alike('log_normal_mixture', means=means, logvars=logvars)
+  z, means, logvars = inputs.samples(
+      'log_normal_mixture', z=z, means=means, logvars=logvars)
+  if logits is None:
+    logits = jnp.zeros_like(means[:, 0])
+  if jnp.shape(logits) != (len(means),):
+    raise ValueError(f'log_normal_mixture: {len(means)} components need logits '
+                     f'[{len(means)}], got {list(jnp.shape(logits))}')
+  log_z = jnp.sum(_log_normal(z[:, None], means[None], logvars[None]), axis=2)
+  return jax.nn.logsumexp(log_z + jax.nn.log_softmax(logits)[None], axis=1)
+
+
+def log_logistic_256(x, mean, logscale):
+  """log p(x) of 256 grey levels under a discretised logistic law.
+
+  The level k = floor(256 x) has the probability of [k, k + 1] / 256, plus 1e-7
+  against log 0.  The released codes of VampPrior and of the symmetric
+  Wasserstein autoencoder do the same, and like theirs the levels 0 and 255 do
+  not take the tails, so that probabilities sum to less than 1.  Unlike theirs
+  x = 1 belongs to level 255, not to a level 256 outside of the range.
+
+  Args:
+    x: [B, ...] in [0, 1].
+    mean: [B, ...].
+    logscale: [B, ...] log of the logistic scale.
+
+  Returns:
+    [B]
+
+  Raises:
+    ValueError: the shapes differ.
+  """
+  x, mean, logscale = inputs.alike(
+      'log_logistic_256', x=x, mean=mean, logscale=logscale)
+  low = jnp.minimum(jnp.floor(256 * x), 255) / 256
+  cdf = lambda edge: jax.nn.sigmoid((edge - mean) * jnp.exp(-logscale))
+  return _sum(jnp.log(cdf(low + 1 / 256) - cdf(low) + 1e-7))
+
+
+def _log_normal(z, mean, logvar):
+  return -.5 * ((z - mean)**2 * jnp.exp(-logvar)
+                + logvar + math.log(2 * math.pi))
+
+
+def _sum(x):
+  return jnp.sum(x, axis=range(1, x.ndim))

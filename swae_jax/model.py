@@ -1,0 +1,240 @@
+"""Trained systems in use: numpy in, numpy out, on any device.
+
+  model = swae_jax.load('runs/digits-swae')
+  z = model.encode(images)
+  x = model.decode(z)
+
+The training data are not needed.
+"""
+import functools
+import hashlib
+import json
+from typing import NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+
+from swae_jax import errors
+from swae_jax.evals import base as evals_base
+from swae_jax.systems import base
+from swae_jax.training import build
+from swae_jax.workdir import checkpoint, digests, files, folder, storage
+
+BATCH_SIZE = 64
+
+
+class Model:
+  """A trained system.
+
+  Images are uint8, or floats in [0, 1] where the training images were in a
+  range; what is decoded is float32.  All calls take any number of rows and
+  compute `batch_size` at a time, so a row does not depend on the others.
+  """
+
+  def __init__(self, held, batch_size=BATCH_SIZE):
+    if batch_size < 1:
+      raise errors.UserError(f'batch_size={batch_size}: it must be at least 1')
+    self.saved = held
+    self.shape = tuple(held.about['input']['shape'])  # [H, W, C]
+    self._view = functools.partial(
+        evals_base.view, held.system, jax.device_put(held.variables),
+        None, batch_size=batch_size)
+    self._eval = self._view(jax.random.key(0))
+
+  def __repr__(self):
+    about = self.saved.about
+    shape = 'x'.join(map(str, self.shape))
+    return (f'<{about["config"]["name"]}, step {about["step"]}: {shape} -> '
+            f'{self.width}>')
+
+  @functools.cached_property
+  def width(self):
+    """The dimension of a code; two levels are one after the other."""
+    x = jax.ShapeDtypeStruct((1, *self.shape), np.float32)
+    return jax.eval_shape(
+        self.saved.system.encode, self.saved.variables, x).shape[1]
+
+  def encode(self, images):
+    """Images [N, H, W, C] -> mean codes [N, D]."""
+    return self._eval.encode(checked_images(images, self.saved.about['input']))
+
+  def decode(self, codes):
+    """Codes [N, D] -> images [N, H, W, C]."""
+    return self._eval.decode(checked_codes(codes, self.width))
+
+  def reconstruct(self, images):
+    """Images [N, H, W, C] -> what is decoded from their codes, the same."""
+    return self.decode(self.encode(images))
+
+  def prior(self, n, seed=0):
+    """Codes drawn from the prior [n, D]; fewer are the first of more."""
+    if n < 0:
+      raise errors.UserError(f'n={n}: it must not be negative')
+    return self._view(jax.random.key(seed)).sample(n)
+
+  def sample(self, n, seed=0):
+    """Images decoded from codes that are drawn from the prior [n, H, W, C]."""
+    return self.decode(self.prior(n, seed))
+
+  def interpolate(self, a, b, steps):
+    """Images on straight lines between codes.
+
+    a and b [N, H, W, C] -> [N, steps, H, W, C]; the first and the last are the
+    reconstructions of a and b.
+    """
+    if steps < 2:
+      raise errors.UserError(
+          f'steps={steps}: both ends count, so it must be at least 2')
+    a, b = self.encode(a), self.encode(b)
+    if len(a) != len(b):
+      raise errors.UserError(
+          f'as many images must stand at both ends, found {len(a)} and '
+          f'{len(b)}')
+    t = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
+    z = (1 - t) * a[:, None] + t * b[:, None]
+    x = self.decode(z.reshape(-1, self.width))
+    return x.reshape(len(a), steps, *self.shape)
+
+  # scikit-learn's names, so that a trained system can stand in a pipeline.
+
+  def fit(self, x=None, y=None):
+    """Returns self: what is loaded has been trained, and stays as it is."""
+    del x, y
+    return self
+
+  def transform(self, x):
+    """Images, or rows of their pixels [N, H W C] -> mean codes [N, D]."""
+    x = np.asarray(x)
+    flat = x.ndim == 2 and x.shape[1] == np.prod(self.shape)
+    return self.encode(x.reshape(-1, *self.shape) if flat else x)
+
+  def inverse_transform(self, z):
+    """Codes [N, D] -> rows of pixels [N, H W C]."""
+    return self.decode(z).reshape(len(z), -1)
+
+  def __sklearn_is_fitted__(self):
+    return True
+
+  def __sklearn_clone__(self):
+    return self
+
+
+def checked_images(x, about):
+  """Images as evaluators take them; raises UserError for others."""
+  x, shape = np.asarray(x), about['shape']
+  if list(x.shape[1:]) != shape:
+    raise errors.UserError(
+        f'images must be [N, {", ".join(map(str, shape))}], found '
+        f'{list(x.shape)}')
+  if x.dtype == np.uint8 and about['bounded']:
+    return x
+  if x.dtype.kind != 'f':
+    kinds = 'uint8 (0 to 255) or floats' if about['bounded'] else 'floats'
+    raise errors.UserError(f'images must be {kinds}, found {x.dtype}')
+  x = x.astype(np.float32)
+  if not np.isfinite(x).all():
+    raise errors.UserError('images must be finite, found NaN or infinity')
+  if about['bounded'] and x.size and (x.min() < 0 or x.max() > 1):
+    raise errors.UserError(
+        'images of floats must lie in [0, 1], found '
+        f'{x.min():g} to {x.max():g}; scale them, or give uint8')
+  return x
+
+
+def checked_codes(z, width):
+  """Codes float32 [N, width]; raises UserError for others."""
+  z = np.asarray(z)
+  if z.ndim != 2 or z.shape[1] != width or z.dtype.kind not in 'fiu':
+    raise errors.UserError(f'codes must be numbers [N, {width}], found '
+                           f'{z.dtype} {list(z.shape)}')
+  z = z.astype(np.float32)
+  if not np.isfinite(z).all():
+    raise errors.UserError('codes must be finite, found NaN or infinity')
+  return z
+
+
+def load(path, batch_size=BATCH_SIZE):
+  """The trained system of a run's workdir, or of a file of swae_jax.export.
+
+  Of a workdir it is the state that the run is evaluated by, the last or the
+  best one.  Returns a Model.
+  """
+  path = storage.path(path).expanduser()
+  if not path.exists():
+    raise errors.MissingData(f'{path}: there is no such workdir or file')
+  read = of_workdir if path.is_dir() else of_file
+  return Model(read(path), batch_size)
+
+
+class Saved(NamedTuple):
+  """A trained system, as a run or a file keeps it."""
+  about: dict  # config; input, as of evaluation.inputs; epoch; step
+  system: base.System
+  variables: base.Variables  # On the host.
+
+
+def of_workdir(workdir):
+  """What a run has learned."""
+  config = folder.read_config(workdir)
+  run = files.read_json(workdir / 'run.json') or {}
+  if 'input' not in run:
+    raise errors.UserError(
+        f'{workdir} does not say what images its system takes (run.json has no '
+        "'input'): train it once more")
+  where = checkpoint.evaluated(workdir, config.train.select)
+  about = {'config': config.to_dict(), 'input': run['input'],
+           'epoch': run['epoch']}
+  system, like = system(about)
+  with checkpoint.Checkpoints(where) as checkpoints:
+    step = checkpoints.latest_step()
+    if step is None:
+      raise errors.UserError(f'{where} holds no checkpoint yet; train first')
+    try:
+      arrays = checkpoints.read(step, ('variables',))
+    except errors.DamagedData as e:
+      raise errors.DamagedData(f'{where}: {e}') from e
+  variables = checkpoint.rebuild({'variables': like}, arrays, where / str(step),
+                                 'use the version of swae_jax that trained it')
+  return Saved({**about, 'step': step}, system, variables['variables'])
+
+
+def of_file(path):
+  """What swae_jax.export has written."""
+  try:
+    import safetensors
+  except ImportError:
+    raise errors.UserError(
+        f'{path}: reading it needs safetensors: pip install safetensors'
+        ) from None
+  try:
+    with safetensors.safe_open(path, framework='numpy') as file:
+      head = file.metadata() or {}
+      arrays = {name: file.get_tensor(name) for name in file.keys()}
+  except (safetensors.SafetensorError, OSError) as e:
+    raise errors.DamagedData(
+        f'{path}: no safetensors file, or a part of one ({e})') from e
+  if 'swae_jax' not in head:
+    raise errors.UserError(f'{path} was not written by swae_jax.export')
+  if head.get('sha256') != seal(head['swae_jax'], arrays):
+    raise errors.DamagedData(
+        f'{path} is damaged: its digest differs; fetch or export it again')
+  about = json.loads(head['swae_jax'])
+  system, like = system(about)
+  return Saved(about, system, checkpoint.rebuild(
+      like, arrays, path, 'use the version of swae_jax that exported it'))
+
+
+def seal(text, variables):
+  """One digest of all that a file holds."""
+  content = f'{text}\n{digests.summary(variables)}'
+  return hashlib.sha256(content.encode()).hexdigest()
+
+
+def system(about):
+  """The system, and its variables as shapes alone."""
+  known = base.Spec(tuple(about['input']['shape']), about['input']['bounded'],
+                    about['epoch'])
+  system = build.system(ml_collections.ConfigDict(about['config']), known)
+  x = jax.ShapeDtypeStruct((system.examples, *known.shape), np.float32)
+  return system, jax.eval_shape(system.init, jax.random.key(0), x)

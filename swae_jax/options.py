@@ -1,0 +1,186 @@
+"""Options of a part: what its constructor takes by keyword, and in what range.
+
+A part is made by a function, and its options are the keyword arguments of that
+function.  The default, the type and the range stand together, once:
+
+    def make(network, prior, spec, latents, *,
+             beta: options.Share = .5,
+             cost: Literal['squared', 'l1'] = 'squared'):
+
+Everything else reads them from the signature: configs, the flags of the
+command line, and the check before a run is compiled.
+"""
+from collections.abc import Callable, Iterable
+import inspect
+import math
+import types
+import typing
+from typing import Annotated, Any, Literal, NamedTuple
+
+from swae_jax import errors
+
+
+class Range(NamedTuple):
+  """An interval of numbers.
+
+  Attributes:
+    low: the least number that is allowed.
+    high: the greatest number that is allowed.
+    open_low: `low` itself is not allowed.
+    open_high: `high` itself is not allowed.
+    multiple: only multiples of this number are allowed.
+  """
+  low: float = -math.inf
+  high: float = math.inf
+  open_low: bool = False
+  open_high: bool = False
+  multiple: int = 1
+
+  def holds(self, value: float) -> bool:
+    """Whether a number lies in the range; NaN never does."""
+    return (self.low < value if self.open_low else self.low <= value) and (
+        value < self.high if self.open_high else value <= self.high) and (
+            self.multiple == 1 or value % self.multiple == 0)
+
+  def __str__(self) -> str:
+    kind = ' and be a multiple of {}'.format(self.multiple)
+    kind = kind if self.multiple != 1 else ''
+    if self.high == math.inf:
+      if self.low == -math.inf:
+        return f'must be finite{kind}'
+      return f'must be {"above" if self.open_low else "at least"} {self.low:g}{kind}'
+    left, right = '(' if self.open_low else '[', ')' if self.open_high else ']'
+    return f'must lie in {left}{self.low:g}, {self.high:g}{right}{kind}'
+
+
+Real = Annotated[float, Range()]
+Positive = Annotated[float, Range(0, open_low=True)]
+NonNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+Order = Annotated[float, Range(1)]  # The exponent p of a distance.
+Count = Annotated[int, Range(1)]
+CountOrZero = Annotated[int, Range(0)]
+
+
+class Option(NamedTuple):
+  """One option of a part: its default, its type and the range of its values."""
+  default: Any
+  kind: Any  # float, int, bool, str, Literal[...] or tuple[kind, ...]
+  range: Range | None = None
+
+
+def of(make: Callable[..., Any]) -> dict[str, Option]:
+  """The options of a part: {name: Option} of its keyword-only arguments.
+
+  Raises:
+    TypeError: an option has no default or no annotation; only an author of a
+      part sees it.
+  """
+  hints = typing.get_type_hints(make, include_extras=True)
+  found = {}
+  for name, p in inspect.signature(make).parameters.items():
+    if p.kind is not p.KEYWORD_ONLY:
+      continue
+    if p.default is p.empty or name not in hints:
+      raise TypeError(f'{make.__module__}.{make.__qualname__}: the option '
+                      f'{name!r} needs a type and a default')
+    found[name] = _option(hints[name], p.default)
+  return found
+
+
+def of_fields(fields: type) -> dict[str, Option]:
+  """The same of a NamedTuple, whose fields are the options."""
+  hints = typing.get_type_hints(fields, include_extras=True)
+  return {name: _option(hints[name], default)
+          for name, default in fields._field_defaults.items()}
+
+
+def needs(make: Callable[..., Any]) -> tuple[str, ...]:
+  """Names of the positional arguments of a part, in order."""
+  return tuple(name for name, p in inspect.signature(make).parameters.items()
+               if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
+
+
+def check(where: str, known: dict[str, Option],
+          values: dict[str, Any]) -> dict[str, Any]:
+  """Values of options, complete and in range.
+
+  Args:
+    where: the section of the config, such as 'config.network.mlp'.
+    known: the options that there are.
+    values: some of them by name.
+
+  Returns:
+    A value for each option, its default where none is given.
+
+  Raises:
+    errors.UserError: there is no such option, or its value has another type or
+      lies out of range.
+  """
+  for name in values:
+    if name not in known:
+      raise errors.UserError(
+          f'{where}.{name}: there is no such option{near(name, known)}')
+  return {name: checked(f'{where}.{name}', option, values.get(
+      name, option.default)) for name, option in known.items()}
+
+
+def checked(where: str, option: Option, value: Any) -> Any:
+  """A value if the option may have it; raises UserError naming the flag."""
+  kind, limits = option.kind, option.range
+  if typing.get_origin(kind) is tuple:
+    inner = typing.get_args(kind)[0]
+    one = _option(inner, None)
+    if not isinstance(value, (tuple, list)):
+      raise _refused(where, value, 'must be a list in brackets, such as '
+                     f'{option.default}')
+    for item in value:
+      checked(where, one, item)
+    return tuple(value)
+  if typing.get_origin(kind) is Literal:
+    if value not in typing.get_args(kind):
+      names = ', '.join(map(str, typing.get_args(kind)))
+      raise _refused(where, value, f'must be one of {names}')
+    return value
+  fits = {float: lambda v: _is_number(v), int: lambda v: _is_number(v)
+          and v == int(v), bool: lambda v: isinstance(v, bool),
+          str: lambda v: isinstance(v, str)}[kind]
+  names = {float: 'a finite number', int: 'a whole number',
+           bool: 'true or false', str: 'a text'}
+  if not fits(value):
+    raise _refused(where, value, f'must be {names[kind]}')
+  value = kind(value)
+  if limits is not None and not limits.holds(value):
+    raise _refused(where, value, str(limits))
+  return value
+
+
+def near(name: str, known: Iterable[str]) -> str:
+  """A hint: the most similar of the known names, or all where few."""
+  import difflib  # Only where something went wrong.
+  close = difflib.get_close_matches(name, list(known), 1)
+  if close:
+    return f'; did you mean {close[0]!r}?'
+  names = ', '.join(sorted(known))
+  return f'; there are {names}' if names else '; there are none'
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, (int, float)) and not isinstance(
+      value, bool) and math.isfinite(value)
+
+
+def _option(hint: Any, default: Any) -> Option:
+  """Option of a type hint: a plain type, or Annotated with its Range."""
+  if typing.get_origin(hint) is Annotated:
+    kind, *notes = typing.get_args(hint)
+    limits = next((n for n in notes if isinstance(n, Range)), None)
+    return Option(default, kind, limits)
+  if isinstance(hint, types.UnionType) or hint in (list, dict, tuple):
+    raise TypeError(f'{hint}: an option is a number, a text, a choice by '
+                    'Literal, or tuple[one of these, ...]')
+  return Option(default, hint)
+
+
+def _refused(where: str, value: Any, why: str) -> errors.UserError:
+  return errors.UserError(f'--{where}={value}: it {why}')

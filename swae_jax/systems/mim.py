@@ -1,0 +1,93 @@
+"""Mutual information machine."""
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from swae_jax import losses
+from swae_jax.systems import pseudo_inputs, vampprior, variational
+
+
+def generate(m, n, key, drawn):
+  """z ~ p(z) and an image x of each: z, log p(x | z) and log q(z | x)."""
+  z_key, x_key = jax.random.split(key)
+  z = m.sample(z_key, n)
+  outputs = m.outputs(z, train=True)
+  law = m.likelihood
+  x = law.draw(x_key, *outputs) if drawn else law.mean(*outputs)
+  if law.discrete:
+    x = jax.lax.stop_gradient(x)
+  return z, law.log_prob(x, *outputs), m.log_posterior(x, z, train=True)
+
+
+def one_side(m, x, key, b):
+  """A-MIM: the loss at samples of the encoder alone.  {name: [B]}."""
+  d = m.densities(x, key, train=True)
+  loss = losses.a_mim(
+      d.likelihood, d.prior, d.posterior, log_p1=d.prior1, warm_up=b)
+  return {**variational.bound(d.likelihood, d.kl(), 1.), 'loss': loss}
+
+
+def both_sides(m, x, key, b, drawn):
+  """The loss at samples of the encoder and of the decoder.  {name: [B]}."""
+  q_key, p_key = jax.random.split(key)
+  z, log_q = m.infer(x, q_key, train=True)
+  log_x = m.likelihood.log_prob(x, *m.outputs(z, train=True))
+  z_gen, log_x_gen, log_q_gen = generate(m, x.shape[0], p_key, drawn)
+  # At once: each time all pseudo-inputs are encoded.
+  (log_p1, log_p1_gen), (log_p, log_p_gen) = (
+      jnp.split(log, 2) for log in m.log_prior(jnp.concatenate([z, z_gen])))
+  encoder = losses.a_mim(log_x, log_p, log_q, log_p1=log_p1, warm_up=b)
+  decoder = losses.decoder_mim(
+      log_x_gen, log_p_gen, log_q_gen, log_p1=log_p1_gen, warm_up=b,
+      reinforce=m.likelihood.discrete)
+  kl = losses.kl_sampled(log_q, log_p1 + log_p)
+  return {**variational.bound(log_x, kl, 1.),
+          'encoder_loss': encoder, 'decoder_loss': decoder,
+          'loss': losses.symmetric_mim(encoder, decoder, warm_up=b)}
+
+
+def make(network, prior, spec, latents, *, symmetric=True, draw=False,
+         levels=1, components=500, start='data', start_mean=.05, start_std=.01,
+         likelihood='bernoulli', scale=1., warm_up=0, logvar_min=-6.,
+         logvar_max=2.):
+  """Livne et al., "MIM: mutual information machine", 2019, with a VampPrior.
+
+  The loss is that of `losses.a_mim` and `losses.symmetric_mim`, in the
+  networks of the VampPrior; the model's own marginal stands for q(x).
+
+  Args:
+    network: base.Network.
+    prior: not used, the prior is learned.
+    spec: base.Spec.
+    latents: dimension D of a code, and of each of two levels.
+    symmetric: also take samples of the decoder, once the warm-up is over;
+      False is A-MIM.
+    draw: draw these from p(x | z), as in the paper.  The released code takes
+      the mean of p(x | z) instead.  For binary images the score-function term
+      is then exactly zero and the decoder learns nothing from these images but
+      by z; drawn images make that term very noisy.
+    levels: of codes: 1, or 2 with the code (z1, z2).
+    components: K, the number of pseudo-inputs.
+    start: of the pseudo-inputs: 'data', the first K training images, or
+      'noise' around `start_mean`.
+    start_mean: where they start with 'noise'.
+    start_std: of the noise they start with.
+    likelihood: of an image given its code: 'bernoulli', 'gaussian' or
+      'logistic_256', the discretised logistic law with a learned scale.
+    scale: standard deviation of the pixels, for 'gaussian'.
+    warm_up: epochs in which the weight b of `losses.a_mim` grows from 0.
+    logvar_min: all log-variances are kept above; nothing in the loss rewards
+      entropy of q(z | x), so this is where its own go.
+    logvar_max: and below.
+  """
+  del prior
+  weight = variational.warm_up(warm_up, spec)
+  model = vampprior.build(network, spec, latents, levels, components,
+                          likelihood, scale, logvar_min, logvar_max)
+  init, examples = pseudo_inputs.starter(
+      model, components, start, start_mean, start_std)
+  terms = functools.partial(both_sides, drawn=draw) if symmetric else one_side
+  return variational.system(
+      model, init, examples,
+      lambda m, x, key, step: terms(m, x, key, weight(step)))

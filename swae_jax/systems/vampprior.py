@@ -1,0 +1,150 @@
+"""Variational autoencoder whose prior is a mixture of posteriors."""
+from collections.abc import Sequence
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+from swae_jax import errors, losses
+from swae_jax.systems import pseudo_inputs, variational
+
+
+class OneLevel(variational.Model, kw_only=True):
+  """The prior is (1 / K) sum_k q(z | u_k), the u_k learned."""
+  components: int
+  shape: Sequence[int]
+  bounded: bool
+
+  def setup(self):
+    """Makes the pseudo-inputs; their values come from `starter`."""
+    self.pseudo_inputs = pseudo_inputs.parameter(
+        self, self.components, self.shape)
+
+  def component(self, u):
+    """Mean and log-variance of q(z | u_k).  [..., H, W, C] -> 2 of [..., D].
+
+    Statistics are frozen in training, too: a normalisation learns nothing from
+    the pseudo-inputs, and the prior is the one that is sampled later.
+    """
+    return self.posterior(pseudo_inputs.inside(u, self.bounded))
+
+  def log_prior(self, z):
+    """0, and log p(z).  2 of [B]."""
+    components = self.component(self.pseudo_inputs)
+    return jnp.zeros_like(z[:, 0]), losses.log_normal_mixture(z, *components)
+
+  def sample(self, key, n):
+    """z ~ p(z).  [n, D]."""
+    k_key, z_key = jax.random.split(key)
+    # Of all pseudo-inputs; the released code takes the first n.
+    k = jax.random.randint(k_key, (n,), 0, self.components)
+    return variational.draw(z_key, *self.component(self.pseudo_inputs[k]))
+
+
+class TwoLevel(OneLevel, kw_only=True):
+  """q(z2 | x) q(z1 | x, z2) and p(x | z1, z2) p(z1 | z2) p(z2).
+
+  The prior of z2 is the mixture.  A code is the concatenation of z1 and z2.
+  """
+  joint_encoder: nn.Module
+  conditional: nn.Module
+
+  def posterior1(self, x, z2, train=False):
+    """Mean and log-variance of q(z1 | x, z2).  2 of [B, D]."""
+    return self.normal(self.joint_encoder(x, z2, train=train))
+
+  def prior1(self, z2):
+    """Mean and log-variance of p(z1 | z2).  2 of [B, D]."""
+    return self.normal(self.conditional(z2))
+
+  def infer(self, x, key=None, train=False):
+    """z ~ q(z | x), or means of means without a key, and log q.  [B, 2D]."""
+    key1, key2 = (None, None) if key is None else jax.random.split(key)
+    z2, log_q2 = super().infer(x, key2, train)
+    law = self.posterior1(x, z2, train)
+    z1 = variational.draw(key1, *law)
+    return jnp.concatenate([z1, z2], 1), losses.log_normal(z1, *law) + log_q2
+
+  def log_posterior(self, x, z, train=False):
+    """log q(z1 | x, z2) + log q(z2 | x) at any z.  [B]."""
+    z1, z2 = jnp.split(z, 2, axis=1)
+    return (losses.log_normal(z1, *self.posterior1(x, z2, train))
+            + super().log_posterior(x, z2, train))
+
+  def log_prior(self, z):
+    """log p(z1 | z2) and log p(z2).  2 of [B]."""
+    z1, z2 = jnp.split(z, 2, axis=1)
+    _, log_p2 = super().log_prior(z2)
+    return losses.log_normal(z1, *self.prior1(z2)), log_p2
+
+  def sample(self, key, n):
+    """z2 ~ p(z2) and z1 ~ p(z1 | z2).  [n, 2D]."""
+    key1, key2 = jax.random.split(key)
+    z2 = super().sample(key2, n)
+    z1 = variational.draw(key1, *self.prior1(z2))
+    return jnp.concatenate([z1, z2], axis=1)
+
+  def outputs(self, z, train=False):
+    """What the decoder returns.  [B, 2D] -> tuple of [B, H, W, C]."""
+    return self.decoder(*jnp.split(z, 2, axis=1), train=train)
+
+
+def build(network, spec, latents, levels, components, likelihood, scale,
+          logvar_min, logvar_max):
+  """The model of one or two levels."""
+  parts = variational.parts(
+      network, spec, latents, likelihood, scale, logvar_min, logvar_max)
+  parts.update(components=components, shape=tuple(spec.shape),
+               bounded=spec.bounded)
+  if levels == 1:
+    return OneLevel(**parts)
+  if levels != 2:
+    raise errors.UserError(f'levels={levels}: it must be 1 or 2')
+  two = network.hierarchy
+  if two is None:
+    raise errors.UserError(
+        'levels=2: this network has no modules for two levels of codes; take '
+        "'gated_conv' or 'mlp', or set levels=1")
+  channels = parts['likelihood'].outputs * (spec.shape[-1],)
+  return TwoLevel(**parts | {
+      'decoder': two.decoder(*channels),
+      'joint_encoder': two.encoder(latents, latents),
+      'conditional': two.conditional(latents, latents)})
+
+
+def make(network, prior, spec, latents, *, levels=1, components=500,
+         start='data', start_mean=.05, start_std=.01, likelihood='bernoulli',
+         scale=1., beta=1., warm_up=0, logvar_min=-6., logvar_max=2.):
+  """Tomczak and Welling, "VAE with a VampPrior", 2018, eq. 9 and section 4.
+
+  Args:
+    network: base.Network.
+    prior: not used, the prior is learned.
+    spec: base.Spec.
+    latents: dimension D of a code, and of each of two levels.
+    levels: of codes: 1, or 2 with the code (z1, z2).
+    components: K, the number of pseudo-inputs.
+    start: of the pseudo-inputs: 'data', the first K training images, or
+      'noise' around `start_mean`.
+    start_mean: where they start with 'noise'.
+    start_std: of the noise they start with.
+    likelihood: of an image given its code: 'bernoulli', 'gaussian' or
+      'logistic_256', the discretised logistic law with a learned scale.
+    scale: standard deviation of the pixels, for 'gaussian'.
+    beta: weight of the KL, which is estimated at the one code.
+    warm_up: epochs in which this weight grows from 0; 0 for none.
+    logvar_min: all log-variances are kept above.
+    logvar_max: and below.
+  """
+  del prior
+  weight = variational.warm_up(warm_up, spec)
+  model = build(network, spec, latents, levels, components, likelihood, scale,
+                logvar_min, logvar_max)
+  init, examples = pseudo_inputs.starter(
+      model, components, start, start_mean, start_std)
+
+  def terms(m, x, key, step):
+    d = m.densities(x, key, train=True)
+    return variational.bound(d.likelihood, d.kl(), beta * weight(step))
+
+  return variational.system(model, init, examples, terms)

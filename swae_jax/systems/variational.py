@@ -1,0 +1,145 @@
+"""What systems with a random encoder and a law of images share."""
+from collections.abc import Sequence
+import math
+from typing import NamedTuple
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+from swae_jax import errors, losses
+from swae_jax.systems import base, likelihoods
+
+
+class Densities(NamedTuple):
+  """Log-densities at images and their codes, all [B]."""
+  likelihood: jax.Array  # log p(x | z)
+  prior1: jax.Array  # log p(z1 | z2) of two levels; 0 for one.
+  prior: jax.Array  # log p(z), or log p(z2) of two levels.
+  posterior: jax.Array  # log q(z | x)
+
+  def kl(self):
+    """The one-sample estimate of KL(q(z | x) || p(z)).  [B]."""
+    return losses.kl_sampled(self.posterior, self.prior1 + self.prior)
+
+
+class Model(nn.Module):
+  """q(z | x), p(x | z) and p(z) = N(0, I)."""
+  encoder: nn.Module
+  decoder: nn.Module
+  likelihood: likelihoods.Likelihood
+  latents: int
+  logvar_range: Sequence[float]
+
+  def __call__(self, x):
+    """Uses every part once, to make its parameters."""
+    z, _ = self.infer(x)
+    return self.outputs(z), self.log_prior(z)
+
+  def normal(self, outputs):
+    """Mean and log-variance, within its range, of a network's two outputs."""
+    mean, logvar = outputs
+    low, high = self.logvar_range
+    self.sow('shares', 'clamped', jnp.mean((logvar < low) | (logvar > high)))
+    return mean, jnp.clip(logvar, low, high)
+
+  def posterior(self, x, train=False):
+    """Mean and log-variance of q(z | x).  [B, H, W, C] -> 2 of [B, D]."""
+    return self.normal(self.encoder(x, train=train))
+
+  def infer(self, x, key=None, train=False):
+    """z ~ q(z | x), or its mean without a key, and log q.  [B, D], [B]."""
+    law = self.posterior(x, train)
+    z = draw(key, *law)
+    return z, losses.log_normal(z, *law)
+
+  def log_posterior(self, x, z, train=False):
+    """log q(z | x) at any z.  [B]."""
+    return losses.log_normal(z, *self.posterior(x, train))
+
+  def log_prior(self, z):
+    """log p(z1 | z2), or 0 for one level, and log p(z).  2 of [B]."""
+    zero = jnp.zeros_like(z)
+    return zero[:, 0], losses.log_normal(z, zero, zero)
+
+  def sample(self, key, n):
+    """z ~ p(z).  [n, D]."""
+    return jax.random.normal(key, (n, self.latents))
+
+  def outputs(self, z, train=False):
+    """What the decoder returns.  [B, D] -> tuple of [B, H, W, C]."""
+    return self.decoder(z, train=train)
+
+  def densities(self, x, key, train=False):
+    """Those at one z ~ q(z | x)."""
+    z, log_q = self.infer(x, key, train)
+    log_likelihood = self.likelihood.log_prob(x, *self.outputs(z, train))
+    return Densities(log_likelihood, *self.log_prior(z), log_q)
+
+
+def draw(key, mean, logvar):
+  """A sample of a diagonal normal law, or its mean without a key."""
+  if key is None:
+    return mean
+  noise = jax.random.normal(key, mean.shape, mean.dtype)
+  return mean + jnp.exp(.5 * logvar) * noise
+
+
+def parts(network, spec, latents, likelihood, scale, logvar_min, logvar_max):
+  """The fields of `Model`."""
+  if logvar_min > logvar_max:
+    raise errors.UserError(f'logvar_min={logvar_min}: it must not be above '
+                           f'logvar_max={logvar_max}')
+  law = likelihoods.make(likelihood, scale, spec.bounded)
+  return {'encoder': network.encoder(latents, latents),
+          'decoder': network.decoder(*law.outputs * (spec.shape[-1],)),
+          'likelihood': law, 'latents': latents,
+          'logvar_range': (logvar_min, logvar_max)}
+
+
+def warm_up(epochs, spec):
+  """step -> a weight that goes from 0 to 1 in the first `epochs`."""
+  if epochs < 0:
+    raise errors.UserError(f'warm_up={epochs}: it must not be below 0 epochs')
+  if not epochs:
+    return lambda step: 1.
+  return lambda step: jnp.minimum(1., step / (epochs * spec.steps_per_epoch))
+
+
+def bound(log_likelihood, kl, weight):
+  """The negative bound with this weight of the KL, and its parts.  [B] each."""
+  return {'loss': -losses.elbo(log_likelihood, kl, beta=weight),
+          'elbo': losses.elbo(log_likelihood, kl),
+          'log_likelihood': log_likelihood, 'kl': kl}
+
+
+def system(model, init, examples, terms):
+  """The system that minimises the mean of 'loss' of what `terms` returns.
+
+  terms(model, x, key, step) -> {name: [B]}.  The metric 'clamped' is the share
+  of all log-variances, of codes and of priors, beyond their range.
+  """
+  def loss(variables, x, key, step):
+    values, new = nn.apply(
+        lambda m: terms(m, x, key, step), model,
+        mutable=['batch_stats', 'shares'])(base.collections(variables))
+    metrics = {name: value.mean() for name, value in values.items()}
+    metrics['clamped'] = jnp.stack(new['shares']['clamped']).mean()
+    return metrics['loss'], (new.get('batch_stats', {}), metrics)
+
+  def bind(fn):
+    return lambda variables, *args: base.evaluate(
+        model, variables, lambda m: fn(m, *args))
+
+  def log_weight(m, x, key):
+    d = m.densities(x, key)
+    return losses.elbo(d.likelihood, d.kl())
+
+  return base.System(
+      init=init, loss=loss,
+      encode=bind(lambda m, x, key=None: m.infer(x, key)[0]),
+      decode=bind(lambda m, z: m.likelihood.mean(*m.outputs(z))),
+      sample=bind(lambda m, key, n: m.sample(key, n)), examples=examples,
+      # Later than any step: a warm-up does not count in a comparison.
+      valid=lambda variables, x, key: loss(variables, x, key, math.inf)[0],
+      log_weight=bind(log_weight))

@@ -1,0 +1,43 @@
+"""What a run would cost: all of it but the training.  Nothing is written."""
+import time
+
+import jax
+
+from swae_jax.data import batches
+from swae_jax.host import console
+from swae_jax.host import mesh as mesh_lib
+from swae_jax.training import build, loop
+from swae_jax.workdir import folder
+
+STEPS = 3  # Timed, after one that is not.
+
+
+def dry_run(config, workdir):
+  """Builds, compiles and steps; prints memory, disk and time."""
+  run = build.build(config)
+  state, images = build.init(run), run.dataset.train.images
+  say = console.Progress()
+  say.start(run, state, workdir or f'runs/{config.name}')
+  room = folder.room(state, config.train)
+  everywhere = mesh_lib.everywhere(run.mesh)
+  state = mesh_lib.put(state, everywhere)
+  there = mesh_lib.put(images, everywhere)
+  step = loop.compiled(run, state, there, say)
+  for i in range(STEPS + 1):
+    if i == 1:
+      began = time.monotonic()
+    indices = mesh_lib.put(
+        batches.indices(config.seed, i, config.train.batch_size, len(images)),
+        mesh_lib.spread(run.mesh))
+    state, metrics = jax.block_until_ready(step(state, there, indices))
+  seconds = (time.monotonic() - began) / STEPS
+  used = step.memory_analysis()
+  memory = used.temp_size_in_bytes + used.argument_size_in_bytes
+  minutes = round(seconds * run.steps / 60)
+  say.say(f'loss      {float(mesh_lib.fetch(metrics["loss"])):.4g} at step '
+          f'{STEPS + 1}')
+  say.say(f'memory    {memory / 2**20:.0f} MiB on each device, of which images '
+          f'{images.nbytes / 2**20:.0f}')
+  say.say(f'disk      {room / 2**20:.1f} MiB of checkpoints')
+  say.say(f'time      {seconds * 1e3:.1f} ms a step, {minutes // 60}:'
+          f'{minutes % 60:02} hours for {run.steps} steps, evaluation apart')

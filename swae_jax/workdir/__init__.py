@@ -1,0 +1,1 @@
+"""What a run leaves: checkpoints, metrics, lock, and where they are kept."""

@@ -1,0 +1,164 @@
+"""The page on a run, and on several."""
+import base64
+import html.parser
+import io
+import json
+import shutil
+
+from PIL import Image
+import pytest
+
+from swae_jax.commands import report
+from swae_jax.training import loop
+from swae_jax.workdir import files
+import tiny
+
+VOID = {'meta', 'img', 'br'}
+
+
+class Page(html.parser.HTMLParser):
+  """Checks that tags are balanced, and collects what a page has."""
+
+  def __init__(self, text):
+    super().__init__()
+    self.open, self.images, self.rows, self.heads = [], {}, [], []
+    self.links, self.tags, self.words = [], set(), ''
+    self.feed(text)
+    self.close()
+    assert not self.open
+
+  def handle_starttag(self, tag, attributes):
+    self.tags.add(tag)
+    found = dict(attributes)
+    self.links += [found[k] for k in ('src', 'href') if k in found]
+    if tag == 'img':
+      self.images[found['alt']] = found['src']
+    if tag == 'tr':
+      self.rows.append([])
+    if tag in ('td', 'th'):
+      self.rows[-1].append('')
+    if tag not in VOID:
+      self.open.append(tag)
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag
+
+  def handle_data(self, data):
+    self.words += data
+    if self.open and self.open[-1] in ('td', 'th'):
+      self.rows[-1][-1] += data
+    if self.open and self.open[-1] == 'h2':
+      self.heads.append(data)
+
+  def cell(self, *start):
+    """The rest of the row that begins so."""
+    row, = [r for r in self.rows if tuple(r[:len(start)]) == start]
+    return row[len(start):]
+
+
+def config(seed=0, name='a <b>&"run"'):
+  made = tiny.config(steps=6)
+  made.seed, made.name, made.train.valid_every = seed, name, 0
+  return made
+
+
+@pytest.fixture(scope='module')
+def two(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('runs')
+  for name, seed in (('one', 0), ('two', 1)):
+    loop.run(config(seed), folder / name)
+  return folder
+
+
+def test_a_page_stands_alone_and_has_everything(two):
+  path = report.write([two / 'one'])
+  assert path == two / 'one' / 'report.html'
+  page = Page(path.read_text())
+  assert page.links and all(
+      link.startswith('data:image/') for link in page.links)
+  assert not page.tags & {'script', 'link', 'iframe'}
+  results = files.read_json(two / 'one' / 'results.json')
+  for metric in results['metrics']:
+    assert page.cell(metric['name'])[:3] == [
+        f'{metric["value"]:.4f}', str(metric['samples']), 'test']
+  assert page.cell('state_sha256') == [results['state_sha256']]
+  assert page.cell('data.difference') != ['']
+  assert page.cell('system.beta') == ['0.5']
+  assert page.cell('versions.jax') != ['']
+  assert 'finished at step 6' in page.words
+  assert 'Options that differ' not in page.heads
+
+
+def test_pictures_come_back_exactly(two):
+  page = Page(report.page([report.read(two / 'one')]))
+  names = {p.stem for p in (two / 'one' / 'images').glob('*.png')}
+  assert {'samples'} <= names <= page.images.keys()
+  kind, _, data = page.images['samples'].partition(';base64,')
+  assert kind == 'data:image/png'
+  found = base64.b64decode(data)
+  assert found == (two / 'one' / 'images' / 'samples.png').read_bytes()
+  Image.open(io.BytesIO(found)).verify()
+
+
+def test_each_metric_has_a_curve(two):
+  page = Page(report.page([report.read(two / 'one')]))
+  first = json.loads(
+      (two / 'one' / 'metrics.jsonl').read_text().splitlines()[0])
+  for name in first.keys() - {'step'}:
+    kind, _, data = page.images[name].partition(';base64,')
+    assert kind == 'data:image/svg+xml'
+    assert b'<svg' in base64.b64decode(data)
+
+
+def test_names_are_escaped(two):
+  text = report.page([report.read(two / 'one')])
+  assert '<b>' not in text and 'a &lt;b&gt;&amp;' in text
+  assert Page(text).cell('name', 'a <b>&"run"') == []
+
+
+def test_runs_side_by_side(two, tmp_path):
+  path = report.write([two / 'one', two / 'two'], tmp_path / 'new' / 'r.html')
+  page = Page(path.read_text())
+  values = [files.read_json(two / name / 'results.json')['metrics'][0]['value']
+            for name in ('one', 'two')]
+  values = [f'{value:.4f}' for value in values]
+  assert page.cell('reconstruction_error')[:2] == values
+  assert values[0] != values[1]
+  assert {'samples, one', 'samples, two', 'loss'} <= page.images.keys()
+  text = path.read_text()
+  differ = text[text.index('Options that differ'):text.index('<details>')]
+  rows = Page(differ[differ.index('<div'):differ.index('</section>')]).rows
+  assert rows == [['name', 'one', 'two'], ['seed', '0', '1']]
+
+
+def test_a_run_that_has_not_finished_has_a_page(two, tmp_path):
+  shutil.copytree(two / 'one', tmp_path / 'run')
+  (tmp_path / 'run' / 'results.json').unlink()
+  with (tmp_path / 'run' / 'metrics.jsonl').open('a') as file:
+    file.write('{"step": 8, "loss": null}\n{"step": 9, "lo')
+  before = (tmp_path / 'run' / 'metrics.jsonl').read_bytes()
+  page = Page(report.write([tmp_path / 'run']).read_text())
+  assert 'not finished: the last line is that of step 8' in page.words
+  assert 'loss' in page.images
+  assert (tmp_path / 'run' / 'metrics.jsonl').read_bytes() == before
+  files.write_json(tmp_path / 'run' / 'cell.json', {
+      'state': 'diverged', 'error': 'the loss is nan', 'config': {}})
+  assert 'diverged: the loss is nan' in Page(
+      report.write([tmp_path / 'run']).read_text()).words
+
+
+@pytest.mark.parametrize('args,words', [
+    ([], 'give the --workdir'), (['--workdir=none'], 'holds no run'),
+    (['--compare={0}/one,{0}/one'], 'named twice'), (['--wrkdir=x'], 'wrkdir')])
+def test_a_mistake_is_one_line(args, words, two, capsys):
+  with pytest.raises(SystemExit) as e:
+    report.main([arg.format(two) for arg in args])
+  assert e.value.code == 2
+  err = capsys.readouterr().err
+  assert words in err and len(err.strip().splitlines()) == 1
+
+
+def test_long_curves_are_thinned(two):
+  run = report.read(two / 'one')
+  run.curves['loss'] = list(range(50000)), [float(i % 7) for i in range(50000)]
+  assert len(report.curve('loss', [run])) < 200_000

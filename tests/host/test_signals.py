@@ -1,0 +1,112 @@
+"""Signals, in a process that has no time for them; and the watchdog."""
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from swae_jax.host import signals
+
+ROOT = pathlib.Path(signals.__file__).parent.parent
+HEAD = """
+import hashlib, multiprocessing, os, sys, time
+from swae_jax import signals, watchdog
+
+def busy():  # One call that Python cannot interrupt, as a compilation.
+  hashlib.pbkdf2_hmac('sha256', b'', b'', 10**8)
+
+def tell():
+  print('ready', flush=True)
+
+signals.install()
+"""
+
+
+def process(body):
+  child = subprocess.Popen(
+      [sys.executable, '-c', HEAD + body], cwd=ROOT, text=True,
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+  line = child.stdout.readline()
+  if line != 'ready\n':
+    raise AssertionError(line + child.communicate()[1])
+  return child
+
+
+def end(child, code):
+  out, err = child.communicate(timeout=20)
+  assert child.returncode == code, err
+  return out, err
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_with_nothing_to_save_it_leaves_at_once(number):
+  child = process('tell(); busy()')
+  child.send_signal(number)
+  _, err = end(child, 128 + number)
+  assert f'{number.name}: nothing to save; run the same' in err
+
+
+def test_with_something_to_save_it_is_asked():
+  child = process("""
+with signals.saving():
+  assert signals.asked() is None
+  tell()
+  while not signals.asked():
+    time.sleep(.01)
+  print(signals.asked(), signals.seconds() < 5, flush=True)
+  os._exit(7)
+""")
+  child.send_signal(signal.SIGTERM)
+  assert end(child, 7)[0] == '15 True\n'
+
+
+def test_a_second_sigterm_changes_nothing_and_a_second_sigint_leaves():
+  body = 'with signals.saving():\n  tell(); busy()'
+  child = process(body)
+  for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+    assert child.poll() is None
+    child.send_signal(number)
+  assert 'left at once' in end(child, 130)[1]
+
+
+def test_one_that_comes_after_the_last_question_is_heeded():
+  child = process('with signals.saving():\n  tell(); time.sleep(1)\nbusy()')
+  child.send_signal(signal.SIGTERM)
+  assert 'SIGTERM: saved' in end(child, 143)[1]
+
+
+def test_a_worker_that_is_ended_by_a_signal_is_not_this_process():
+  child = process("""
+worker = multiprocessing.get_context('fork').Process(target=time.sleep,
+                                                     args=(30,))
+worker.start()
+worker.terminate()
+worker.join()
+time.sleep(.3)
+tell()
+sys.exit(-worker.exitcode)
+""")
+  end(child, 15)
+
+
+def test_the_watchdog_says_where_it_hangs(tmp_path):
+  child = process(f"""
+with watchdog.Watchdog(.5, {str(tmp_path)!r}) as dog:
+  for _ in range(10):
+    time.sleep(.1)
+    dog.beat()
+  tell()
+  time.sleep(30)
+""")
+  assert 'no step for 0.5 s' in end(child, 124)[1]
+  path, = tmp_path.glob('hang-*.txt')
+  assert 'File "<string>"' in path.read_text()
+
+
+def test_a_watchdog_of_zero_seconds_sleeps():
+  end(process("""
+with watchdog.Watchdog(0, '.'):
+  time.sleep(.2)
+tell()
+"""), 0)

@@ -1,0 +1,118 @@
+"""Evaluation of a run from its workdir, and what a result says of itself."""
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from swae_jax import errors, evals
+from swae_jax.evals import base
+from swae_jax.training import build, evaluation, loop
+from swae_jax.workdir import files
+import tiny
+
+
+def named(results):
+  return {m['name']: m for m in results['metrics']}
+
+
+@pytest.fixture(scope='module')
+def done(tmp_path_factory):
+  workdir = tmp_path_factory.mktemp('run')
+  return workdir, loop.run(tiny.config(), workdir)
+
+
+def test_a_result_says_on_what_it_stands(done):
+  workdir, results = done
+  assert results == files.read_json(workdir / 'results.json')
+  assert results['seed'] == 0 and results['data']['name'] == 'digits'
+  assert len(results['weights_sha256']) == len(results['code_sha256']) == 64
+  metric = named(results)['reconstruction_error']
+  assert metric['split'] == 'test' and metric['samples'] == 300
+
+
+def test_once_more_gives_the_same(done):
+  workdir, results = done
+  assert evaluation.again(workdir) == results
+
+
+def test_another_evaluator_is_added(done):
+  workdir, results = done
+  config = tiny.config()
+  config.evals.reconstruction.run = False
+  config.evals.knn.run = True
+  new = evaluation.again(workdir, config)
+  old = named(results)['reconstruction_error']
+  assert named(new)['reconstruction_error'] == old
+  assert 0 < named(new)['knn5_accuracy']['value'] <= 1
+  assert new['pictures'] == results['pictures']
+
+
+def test_metrics_of_other_weights_do_not_stay(done, tmp_path):
+  loop.run(tiny.config(), tmp_path)
+  results = json.loads((tmp_path / 'results.json').read_text())
+  results['weights_sha256'] = 'of others'
+  results['metrics'].append({'name': 'old', 'value': 1., 'samples': 1})
+  files.write_json(tmp_path / 'results.json', results)
+  assert 'old' not in named(evaluation.again(tmp_path))
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+  with pytest.raises(errors.UserError, match='holds no run'):
+    evaluation.again(tmp_path)
+
+
+def test_another_seed_compiles_nothing(tmp_path, monkeypatch):
+  config = tiny.config()
+  like = build.build(config)
+  loop.run(config, tmp_path / '0', like)
+  made = []
+  step = build.step
+  monkeypatch.setattr(build, 'step', lambda run: made.append(0) or step(run))
+  config.seed = 1
+  reused = loop.run(config, tmp_path / '1', like)
+  assert not made
+  fresh = loop.run(config, tmp_path / '2')
+  assert made and reused['state_sha256'] == fresh['state_sha256']
+
+
+def test_a_name_given_alone_leaves_the_options_of_another():
+  config = tiny.config('sliced')
+  assert config.prior.name == 'ring' and 'noise' in config.prior
+  config.prior.name = 'disc'
+  assert build.build(config)
+  config.prior.noise = .5
+  with pytest.raises(errors.UserError, match="disc has no option 'noise'"):
+    build.build(config)
+
+
+def test_draws_are_the_same_at_each_call_and_not_the_mean():
+  run = build.build(tiny.config('vae'))
+  state = build.init(run)
+  view = base.view(run.system, state.variables, run.dataset,
+                   jax.random.key(0))
+  x = run.dataset.test.images
+  np.testing.assert_array_equal(view.draw(x), view.draw(x))
+  assert np.abs(view.draw(x) - view.encode(x)).mean() > .1
+
+
+def test_what_runs_by_default_is_there():
+  assert set(evals.DEFAULT) <= evals.EVALS.keys()
+
+
+def test_codes_and_samples_have_noise_of_their_own():
+  run = build.build(tiny.config('vae'))
+  state = build.init(run)
+  view = base.view(run.system, state.variables, run.dataset,
+                   jax.random.key(0))
+  z, z_prior = view.draw(run.dataset.test.images), view.sample(300)
+  assert abs(np.corrcoef(z.ravel(), z_prior.ravel())[0, 1]) < .2
+
+
+def test_missing_weights_show_before_a_run(tmp_path, monkeypatch):
+  monkeypatch.delenv('SWAE_JAX_DATA', raising=False)
+  config = tiny.config()
+  config.evals.fid.run = True
+  config.evals.fid.weights = str(tmp_path / 'none.npz')
+  with pytest.raises(errors.MissingData, match='none.npz'):
+    build.build(config)
