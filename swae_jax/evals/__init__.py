@@ -1,5 +1,6 @@
 """Evaluators: run(view, **options) yields base.Metric and base.Picture."""
 from swae_jax.evals import (
+    base,
     classifier,
     denoising,
     fid,
@@ -16,26 +17,22 @@ from swae_jax.evals import (
     tsne,
 )
 
-EVALS = {
-    'knn': knn.run,
-    'likelihood': likelihood.run,
-    'reconstruction': reconstruction.run,
-    'samples': pictures.samples,
-    'reconstructions': pictures.reconstructions,
-    'latent': latent.run,
-    'latent_distance': latent_distance.run,
-    'linear_probe': linear_probe.run,
-    'denoising': denoising.run,
-    'neighbours': neighbours.run,
-    'interpolation': interpolation.run,
-    'pca_modes': pca_modes.run,
-    'tsne': tsne.run,
-    'fid': fid.run,
-    'classifier': classifier.run,
+# Those with default=True run unless a config says otherwise; the others take
+# long or need more than the data.
+EVALS: dict[str, base.Evaluator] = {
+    'knn': base.Evaluator(knn.run, default=True),
+    'likelihood': base.Evaluator(likelihood.run, default=True),
+    'reconstruction': base.Evaluator(reconstruction.run, default=True),
+    'samples': base.Evaluator(pictures.samples, default=True),
+    'reconstructions': base.Evaluator(pictures.reconstructions, default=True),
+    'latent': base.Evaluator(latent.run, default=True),
+    'latent_distance': base.Evaluator(latent_distance.run, default=True),
+    'linear_probe': base.Evaluator(linear_probe.run, default=True),
+    'denoising': base.Evaluator(denoising.run, default=True),
+    'neighbours': base.Evaluator(neighbours.run, default=True),
+    'interpolation': base.Evaluator(interpolation.run, default=True),
+    'pca_modes': base.Evaluator(pca_modes.run, default=True),
+    'tsne': base.Evaluator(tsne.run),
+    'fid': base.Evaluator(fid.run, fid.check),
+    'classifier': base.Evaluator(classifier.run),
 }
-# check(data set, options) of those that need more than a system and its data.
-CHECKS = {'fid': fid.check}
-# What a config runs unless told otherwise; the others take long or need more.
-DEFAULT = ('knn', 'likelihood', 'reconstruction', 'samples', 'reconstructions',
-           'latent', 'latent_distance', 'linear_probe', 'denoising',
-           'neighbours', 'interpolation', 'pca_modes')

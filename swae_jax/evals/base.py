@@ -39,6 +39,15 @@ class Picture(NamedTuple):
   image: np.ndarray  # uint8 [H, W] or [H, W, 3]
 
 
+class Evaluator(NamedTuple):
+  """One entry of EVALS."""
+  run: Callable  # view, **options -> yields Metric and Picture
+  # data set, options: raises UserError before training where a run could not
+  # be evaluated
+  check: Callable | None = None
+  default: bool = False  # runs unless a config says otherwise
+
+
 def view(system, variables, dataset, key, batch_size=500):
   """The view of `system` with `variables`; `key` is that of the samples."""
   encode, draw_code, decode, sample, log_weight = _compiled(system)

@@ -1,22 +1,17 @@
-"""Systems: make(network, prior, spec, latents, **options) -> System."""
-from swae_jax.systems import (
-    ae,
-    mim,
-    sliced,
-    swae,
-    vae,
-    vampprior,
-    wae_gan,
-    wae_mmd,
-)
+"""Systems: make(network, prior, penalty, spec, latents, **options) -> System.
 
-SYSTEMS = {
+A system takes by name those of the five parts that it needs: one that learns
+its prior takes no `prior`, and only `wae` takes a `penalty`.
+"""
+from collections.abc import Callable
+
+from swae_jax.systems import ae, base, mim, swae, vae, vampprior, wae
+
+SYSTEMS: dict[str, Callable[..., base.System]] = {
     'ae': ae.make,
     'mim': mim.make,
-    'sliced': sliced.make,
     'swae': swae.make,
     'vae': vae.make,
     'vampprior': vampprior.make,
-    'wae_gan': wae_gan.make,
-    'wae_mmd': wae_mmd.make,
+    'wae': wae.make,
 }

@@ -1,25 +1,34 @@
-"""Autoencoder with no penalty at all."""
-from swae_jax import losses
-from swae_jax.systems import autoencoder
+"""Autoencoder without a penalty."""
+from swae_jax import losses, priors
+from swae_jax.networks import base as networks
+from swae_jax.systems import autoencoder, base
 
 
-def make(network, prior, spec, latents):
-  """Squared error of the reconstruction: the floor for all other systems.
+def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
+         latents: int) -> base.System:
+  """The squared error of the reconstruction alone.
 
-  Nothing holds the codes to a law, so `prior` is only what `sample` draws
-  from, for the evaluators' sake: images decoded from it show what the
-  penalties of the others are for.
+  Its reconstruction error is the one that a penalty can only make larger.
+  Nothing draws the codes towards the prior, so images that are decoded from
+  samples of the prior show why the other systems have a penalty.
 
   Args:
-    network: base.Network.
-    prior: sampler that has no part in training.
-    spec: base.Spec.
-    latents: dimension D of a code.
+    network: makes the encoder and the decoder.
+    prior: only `sample` draws from it.
+    spec: of the data.
+    latents: D, the dimension of a code.
   """
-  def terms(m, x, key, step):
-    del key, step  # Nothing is drawn.
-    x_rec = m.decode(m.encode(x, train=True), train=True)
-    reconstruction = losses.squared_error(x, x_rec).mean()
-    return reconstruction, {'reconstruction': reconstruction}
+  model = autoencoder.Autoencoder(
+      network.encoder(latents), network.decoder(spec.shape[-1]), spec.bounded)
 
-  return autoencoder.make(network, prior, spec, latents, terms)
+  def loss(variables, x, key, step):
+    del key, step  # The loss draws nothing.
+    x_rec, stats = base.update(model, variables, lambda m: m.decode(
+        m.encode(x, train=True), train=True))
+    value = losses.squared_error(x, x_rec).mean()
+    return value, (stats, {'loss': value, 'reconstruction': value})
+
+  return base.System(
+      init=lambda key, x: base.init(model, key, x[:2]), loss=loss,
+      encode=autoencoder.encode(model), decode=autoencoder.decode(model),
+      sample=lambda variables, key, n: prior.sample(key, n, latents))

@@ -1,6 +1,7 @@
 """Laws of an image given its code, in terms of what a decoder returns."""
 from collections.abc import Callable
-from typing import NamedTuple
+import math
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,7 @@ class Likelihood(NamedTuple):
   draw: Callable  # key, *outputs -> x ~ p(x | z) [B, H, W, C]
 
 
-def bernoulli(scale, bounded):
+def bernoulli(scale: float, bounded: bool) -> Likelihood:
   """Binary pixels; one output, the logits."""
   del scale, bounded
   return Likelihood(
@@ -27,22 +28,21 @@ def bernoulli(scale, bounded):
           key, jax.nn.sigmoid(logits)).astype(logits.dtype))
 
 
-def gaussian(scale, bounded):
+def gaussian(scale: float, bounded: bool) -> Likelihood:
   """Normal pixels of one standard deviation; one output, which gives the mean.
 
   A sigmoid takes it to the range of the data if that is [0, 1].
   """
-  if not scale > 0:
-    raise errors.UserError(f'scale={scale}: it must be above 0')
   mean = jax.nn.sigmoid if bounded else lambda output: output
   return Likelihood(
       1, False,
-      lambda x, output: losses.gaussian(x, mean(output), scale=scale), mean,
+      lambda x, output: losses.log_normal(
+          x, mean(output), 2 * math.log(scale)), mean,
       lambda key, output: mean(output) + scale * jax.random.normal(
           key, output.shape, output.dtype))
 
 
-def logistic_256(scale, bounded):
+def logistic_256(scale: float, bounded: bool) -> Likelihood:
   """256 grey levels; two outputs, for the mean and the log of the scale.
 
   The mean stays in [1/512, 1 - 1/512] and the log-scale in [-4.5, 0], as in the
@@ -62,14 +62,23 @@ def logistic_256(scale, bounded):
       lambda first, second: mean(first), draw)
 
 
-LIKELIHOODS = {'bernoulli': bernoulli, 'gaussian': gaussian,
-               'logistic_256': logistic_256}
+# The option `likelihood` of the systems that have one.
+Name = Literal['auto', 'bernoulli', 'gaussian', 'logistic_256']
+LIKELIHOODS: dict[str, Callable[[float, bool], Likelihood]] = {
+    'bernoulli': bernoulli, 'gaussian': gaussian,
+    'logistic_256': logistic_256}
 
 
-def make(name, scale, bounded):
-  """LIKELIHOODS[name] for data in [0, 1], if `bounded`, or for any."""
-  likelihood = base.choice(LIKELIHOODS, 'likelihood', name)
-  if not bounded and name != 'gaussian':
-    raise errors.UserError(f"likelihood={name!r} needs data in [0, 1]; for "
-                           "these set likelihood='gaussian'")
-  return likelihood(scale, bounded)
+def make(name: str, scale: float, spec: base.Spec) -> Likelihood:
+  """The likelihood of a name; 'auto' chooses by the data.
+
+  'auto' is 'bernoulli' for binary images, 'logistic_256' for other images in
+  [0, 1], as in Sun and Guo 2021, and 'gaussian' for data without a range.
+  """
+  if name == 'auto':
+    name = 'bernoulli' if spec.binary else 'logistic_256'
+    name = name if spec.bounded else 'gaussian'
+  if not spec.bounded and name != 'gaussian':
+    raise errors.UserError(f'likelihood={name} needs data in [0, 1], and these '
+                           'are not; give likelihood=gaussian')
+  return LIKELIHOODS[name](scale, spec.bounded)

@@ -1,11 +1,19 @@
 """Mutual information machine."""
 import functools
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
-from swae_jax import losses
-from swae_jax.systems import pseudo_inputs, vampprior, variational
+from swae_jax import losses, options
+from swae_jax.networks import base as networks
+from swae_jax.systems import (
+    base,
+    likelihoods,
+    pseudo_inputs,
+    vampprior,
+    variational,
+)
 
 
 def generate(m, n, key, drawn):
@@ -47,41 +55,45 @@ def both_sides(m, x, key, b, drawn):
           'loss': losses.symmetric_mim(encoder, decoder, warm_up=b)}
 
 
-def make(network, prior, spec, latents, *, symmetric=True, draw=False,
-         levels=1, components=500, start='data', start_mean=.05, start_std=.01,
-         likelihood='bernoulli', scale=1., warm_up=0, logvar_min=-6.,
-         logvar_max=2.):
+def make(network: networks.Network, spec: base.Spec, latents: int, *,
+         symmetric: bool = True, draw: bool = False,
+         levels: Literal[1, 2] = 1, components: options.Count = 500,
+         start: Literal['data', 'noise'] = 'data',
+         start_mean: options.Real = .05, start_std: options.NonNegative = .01,
+         likelihood: likelihoods.Name = 'auto', scale: options.Positive = 1.,
+         warm_up: options.CountOrZero = 0,
+         logvar_min: options.Real = -6., logvar_max: options.Real = 2.
+         ) -> base.System:
   """Livne et al., "MIM: mutual information machine", 2019, with a VampPrior.
 
   The loss is that of `losses.a_mim` and `losses.symmetric_mim`, in the
-  networks of the VampPrior; the model's own marginal stands for q(x).
+  networks of the VampPrior; the model's own marginal stands for q(x).  The
+  prior is learned; `pseudo_inputs` explains components and start.
 
   Args:
-    network: base.Network.
-    prior: not used, the prior is learned.
-    spec: base.Spec.
-    latents: dimension D of a code, and of each of two levels.
-    symmetric: also take samples of the decoder, once the warm-up is over;
+    network: makes the encoders and the decoder.
+    spec: of the data.
+    latents: D, the dimension of a code, and of each of two levels.
+    symmetric: also uses samples of the decoder, once the warm-up is over;
       False is A-MIM.
-    draw: draw these from p(x | z), as in the paper.  The released code takes
-      the mean of p(x | z) instead.  For binary images the score-function term
-      is then exactly zero and the decoder learns nothing from these images but
-      by z; drawn images make that term very noisy.
+    draw: draws the samples of the decoder from p(x | z), as the paper does.
+      The released code takes the mean of p(x | z) instead; for binary images
+      the score-function term is then exactly zero, and the decoder learns
+      from these samples only through z.  Drawn images make that term very
+      noisy.
     levels: of codes: 1, or 2 with the code (z1, z2).
     components: K, the number of pseudo-inputs.
-    start: of the pseudo-inputs: 'data', the first K training images, or
-      'noise' around `start_mean`.
-    start_mean: where they start with 'noise'.
-    start_std: of the noise they start with.
-    likelihood: of an image given its code: 'bernoulli', 'gaussian' or
-      'logistic_256', the discretised logistic law with a learned scale.
+    start: where the pseudo-inputs start.
+    start_mean: mean of the start by noise.
+    start_std: standard deviation of the noise at the start.
+    likelihood: of an image given its code, see `vae.make`.
     scale: standard deviation of the pixels, for 'gaussian'.
-    warm_up: epochs in which the weight b of `losses.a_mim` grows from 0.
-    logvar_min: all log-variances are kept above; nothing in the loss rewards
-      entropy of q(z | x), so this is where its own go.
-    logvar_max: and below.
+    warm_up: the number of epochs in which the weight b of `losses.a_mim` grows
+      from 0; 0 is no warm-up.
+    logvar_min: lower clip of all log-variances.  Nothing in the loss rewards
+      entropy of q(z | x), so training drives its log-variances to this value.
+    logvar_max: upper clip of all log-variances.
   """
-  del prior
   weight = variational.warm_up(warm_up, spec)
   model = vampprior.build(network, spec, latents, levels, components,
                           likelihood, scale, logvar_min, logvar_max)

@@ -1,4 +1,15 @@
-"""Learned inputs, whose codes make up a prior."""
+"""Learned inputs u_1 ... u_K, whose codes make up a prior.
+
+The systems that have them share these options:
+
+  components  K, the number of pseudo-inputs
+  start       'data': they start at the first K training images plus noise;
+              'noise': they start at noise around `start_mean`
+  start_mean  mean of that start, for 'noise'
+  start_std   standard deviation of the noise at the start
+"""
+from collections.abc import Callable, Sequence
+
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,33 +18,36 @@ from swae_jax import errors
 from swae_jax.systems import base
 
 
-def parameter(module, components, shape):
-  """The parameter of `module` that `starter` gives its values.  [K, ...]."""
+def parameter(module: nn.Module, components: int,
+              shape: Sequence[int]) -> jax.Array:
+  """The parameter of `module` whose values `starter` sets.  [K, ...]."""
   return module.param(
       'pseudo_inputs', nn.initializers.zeros, (components, *shape))
 
 
-def inside(u, bounded):
-  """Pseudo-inputs in the range of the data.  [..., H, W, C].
+def inside(u: jax.Array, bounded: bool) -> jax.Array:
+  """Pseudo-inputs clipped to the range of the data.  [..., H, W, C].
 
-  A pixel beyond the range has no gradient, and one exactly at its end half.
+  A pixel beyond the range has no gradient, and a pixel at its end has half.
   """
   return jnp.clip(u, 0., 1.) if bounded else u
 
 
-def from_data(key, x, components, mean, std):
-  """The first training images, and a little noise.  [K, H, W, C]."""
+def from_data(key: jax.Array, x: jax.Array, components: int, mean: float,
+              std: float) -> jax.Array:
+  """The first training images plus a little noise.  [K, H, W, C]."""
   del mean
   if x.shape[0] < components:
     raise errors.UserError(
-        f'components={components}: pseudo-inputs that start at training images '
-        f'need as many, and there are {x.shape[0]}; set components to at most '
-        "that, or start='noise'")
+        f'components={components}: there are {x.shape[0]} training images, '
+        f'and each pseudo-input starts at one; give components={x.shape[0]} '
+        'or fewer, or start=noise')
   x = x[:components]
   return x + std * jax.random.normal(key, x.shape, x.dtype)
 
 
-def from_noise(key, x, components, mean, std):
+def from_noise(key: jax.Array, x: jax.Array, components: int, mean: float,
+               std: float) -> jax.Array:
   """Normal noise around a grey.  [K, H, W, C]."""
   shape = (components, *x.shape[1:])
   return mean + std * jax.random.normal(key, shape, x.dtype)
@@ -42,16 +56,12 @@ def from_noise(key, x, components, mean, std):
 STARTS = {'data': from_data, 'noise': from_noise}
 
 
-def starter(model, components, start, mean, std):
+def starter(model: nn.Module, components: int, start: str, mean: float,
+            std: float) -> tuple[Callable, int]:
   """System.init and System.examples of a model with pseudo-inputs."""
-  if components < 1:
-    raise errors.UserError(
-        f'components={components}: it must be at least 1')
-  start_at = base.choice(STARTS, 'start', start)
-
-  def init(key, x):
+  def init(key: jax.Array, x: jax.Array) -> base.Variables:
     model_key, start_key = jax.random.split(key)
-    u = start_at(start_key, x, components, mean, std)
+    u = STARTS[start](start_key, x, components, mean, std)
     variables = base.init(model, model_key, x[:2])
     # Not in the module: Flax evaluates an initialiser again at every call.
     return variables._replace(params={

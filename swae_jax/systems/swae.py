@@ -1,12 +1,13 @@
 """Symmetric Wasserstein autoencoder with learned pseudo-inputs."""
 from collections.abc import Sequence
-import functools
+from typing import Annotated, Literal
 
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from swae_jax import errors, losses
+from swae_jax import errors, losses, options
+from swae_jax.networks import base as networks
 from swae_jax.networks import flow
 from swae_jax.systems import autoencoder, base, pseudo_inputs
 
@@ -54,98 +55,90 @@ class Model(autoencoder.Autoencoder, kw_only=True):
     return self.bend(z, mean, logvar), logvar
 
 
-def by_image(similarity):
+def by_image(similarity: str):
   """Finds the pseudo-input most similar to each image, as an index [B]."""
   return lambda m, x, u: losses.nearest(x, u, similarity=similarity)
 
 
 def by_code(m, x, u):
-  """Finds the pseudo-input whose code is nearest to an image's."""
+  """Finds the pseudo-input whose code is nearest to the code of each image."""
   # Both at once and with frozen statistics, so that a normalisation treats
   # them alike and learns nothing from the pseudo-inputs.
   z = m.encode(jax.lax.stop_gradient(jnp.concatenate([x, u])))
   return losses.nearest(z[:x.shape[0]], z[x.shape[0]:])
 
 
-def power(m, x, rec, gen, z_enc, z_prior, *, alpha, beta, p):
-  """The paper's terms, of what the decoder returned.  JointOT."""
-  return losses.joint_ot(x, m.image(gen), m.image(rec), z_enc, z_prior,
-                         alpha=alpha, beta=beta, p=p)
-
-
-def cross_entropy(m, x, rec, gen, z_enc, z_prior, *, alpha, beta, p):
-  """The terms with the cross entropy of the pixels.  JointOT."""
-  del m
-  x_loss, reconstruction = -losses.log_bernoulli(x, gen), -losses.log_bernoulli(x, rec)
-  z_loss = losses.power_error(z_enc, z_prior, p=p)
-  loss = beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss
-  return losses.JointOT(loss, x_loss, reconstruction, z_loss)
-
-
 SIMILARITIES = {
     'l2': by_image('l2'), 'cosine': by_image('cosine'), 'latent': by_code}
-COSTS = {'power': power, 'cross_entropy': cross_entropy}
 
 
-def check(beta, cost, flow_layers, logvar_min, logvar_max, mean_floor,
-          bounded):
-  """Refuses options that mean nothing."""
+def check(cost, logvar_min, logvar_max, mean_floor, bounded):
+  """Refuses options that contradict each other or the data."""
+  flag = '--config.system.swae'
   def need(held, text):
     if not held:
-      raise errors.UserError(text)
-  need(0 <= beta <= 1, f'beta={beta}: it must lie in [0, 1]')
+      raise errors.UserError(f'{flag}.{text}')
   need(logvar_min <= logvar_max, f'logvar_min={logvar_min}: it must not be '
        f'above logvar_max={logvar_max}')
-  need(0 <= mean_floor < .5, f'mean_floor={mean_floor}: it must lie in [0, .5)')
   need(bounded or not mean_floor,
-       f'mean_floor={mean_floor}: it needs data in [0, 1]; for these set 0')
-  need(flow_layers >= 0,
-       f'flow_layers={flow_layers}: it must not be negative')
+       f'mean_floor={mean_floor}: it needs data in [0, 1], and these are not; '
+       'give 0')
   need(cost != 'cross_entropy' or bounded,
-       "cost='cross_entropy' needs data in [0, 1]; for these set cost='power'")
+       'cost=cross_entropy: it needs data in [0, 1], and these are not; give '
+       'power')
   need(cost != 'cross_entropy' or not mean_floor,
-       f'mean_floor={mean_floor}: cross entropy is of logits, which need no '
-       'floor; set 0')
+       f'mean_floor={mean_floor}: the cross entropy takes logits, which need '
+       'no floor; give 0')
 
 
-def make(network, prior, spec, latents, *, alpha=1., beta=.5, cost='power',
-         p=2, components=500, similarity='l2', start='data', start_mean=.05,
-         start_std=.01, flow_layers=0, logvar_min=-6., logvar_max=2.,
-         mean_floor=0.):
+def make(network: networks.Network, spec: base.Spec, latents: int, *,
+         alpha: options.NonNegative = 1.,
+         beta: options.Share = .5,
+         cost: Literal['power', 'cross_entropy'] = 'power',
+         p: options.Order = 2.,
+         components: options.Count = 500,
+         similarity: Literal['l2', 'cosine', 'latent'] = 'l2',
+         start: Literal['data', 'noise'] = 'data',
+         start_mean: options.Real = .05,
+         start_std: options.NonNegative = .01,
+         flow_layers: options.CountOrZero = 0,
+         logvar_min: options.Real = -6.,
+         logvar_max: options.Real = 2.,
+         mean_floor: Annotated[float, options.Range(0, .5, open_high=True)] = 0.
+         ) -> base.System:
   """Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, Algorithm 1.
 
+  The loss is that of `losses.joint_ot`.  The prior is learned: a mixture over
+  the codes of pseudo-inputs; `pseudo_inputs` explains components and start.
+
   Args:
-    network: base.Network.
-    prior: not used, the prior is learned.
-    spec: base.Spec.
-    latents: dimension D of a code.
+    network: makes the encoder, the decoder and the conditional prior.
+    spec: of the data.
+    latents: D, the dimension of a code.
     alpha: weight of the z-loss.
-    beta: weight of the x-loss against the reconstruction, in [0, 1]: 1 leaves
-      out the reconstruction (with alpha = 1, eq. 3), 0 the x-loss, so that the
-      decoder never sees a sample of the prior (tables 1 and 2).
-    cost: of images: 'power' for the norms of eq. 5, or 'cross_entropy' for data
-      in [0, 1], one of the extensions that section 5 proposes.
+    beta: weight of the x-loss against the reconstruction.  1 leaves out the
+      reconstruction (with alpha = 1, eq. 3); 0 leaves out the x-loss, so that
+      the decoder never sees a sample of the prior (tables 1 and 2).
+    cost: of images: 'power' is the norm of eq. 5; 'cross_entropy', for data in
+      [0, 1], is one of the extensions that section 5 proposes.
     p: order of the norms of eq. 5.
     components: K, the number of pseudo-inputs.
-    similarity: by which a pseudo-input is found for an image: 'l2' or 'cosine'
-      of the images, or 'latent', the distance of their codes (section 2.3).
-    start: of the pseudo-inputs: 'data', the first K training images, or
-      'noise' around `start_mean`.
-    start_mean: where they start with 'noise'.
-    start_std: of the noise they start with.
-    flow_layers: of an affine coupling flow that makes each conditional prior
-      more than a normal law, the other extension of section 5; 0 for none.
-    logvar_min: the prior's log-variances are kept above; nothing in the loss
-      rewards variance, so this is where they go.
-    logvar_max: and below.
+    similarity: chooses the pseudo-input of an image by the distance 'l2' or
+      the 'cosine' of the images, or by the distance of their codes, 'latent'
+      (section 2.3).
+    start: where the pseudo-inputs start.
+    start_mean: mean of the start by noise.
+    start_std: standard deviation of the noise at the start.
+    flow_layers: layers of an affine coupling flow that makes each conditional
+      prior more than a normal law, the other extension of section 5; 0 is no
+      flow.
+    logvar_min: lower clip of the prior's log-variances.  Nothing in the loss
+      rewards variance, so training drives them to this value.
+    logvar_max: upper clip of the prior's log-variances.
     mean_floor: decoded pixels are kept in [mean_floor, 1 - mean_floor].
   """
-  del prior
-  check(beta, cost, flow_layers, logvar_min, logvar_max, mean_floor,
-        spec.bounded)
-  transport = functools.partial(
-      base.choice(COSTS, 'cost', cost), alpha=alpha, beta=beta, p=p)
-  nearest = base.choice(SIMILARITIES, 'similarity', similarity)
+  check(cost, logvar_min, logvar_max, mean_floor, spec.bounded)
+  find = SIMILARITIES[similarity]
   model = Model(
       encoder=network.encoder(latents), decoder=network.decoder(spec.shape[-1]),
       conditional=network.encoder(latents, latents),
@@ -157,18 +150,26 @@ def make(network, prior, spec, latents, *, alpha=1., beta=.5, cost='power',
   init, examples = pseudo_inputs.starter(
       model, components, start, start_mean, start_std)
 
+  def transport(m, x, rec, gen, z_enc, z_prior):
+    if cost == 'cross_entropy':
+      images, entropy = (gen, rec), lambda x, y: -losses.log_bernoulli(x, y)
+    else:
+      images, entropy = (m.image(gen), m.image(rec)), None
+    return losses.joint_ot(x, *images, z_enc, z_prior, alpha=alpha, beta=beta,
+                           p=p, cost=entropy)
+
   def terms(m, x, key):
     z_enc = m.encode(x, train=True)
-    k = nearest(m, x, m.inside(m.pseudo_inputs))
+    k = find(m, x, m.inside(m.pseudo_inputs))
     z_prior, logvar = m.prior(key, k, train=True)
     # One pass, so that a normalisation sees both kinds of code together.
     both = m.output(jnp.concatenate([z_enc, z_prior]), train=True)
     rec, gen = jnp.split(both, 2)
-    cost = transport(m, x, rec, gen, z_enc, z_prior)
+    parts = transport(m, x, rec, gen, z_enc, z_prior)
     chosen = jnp.zeros(components, bool).at[k].set(True)
     clamped = (logvar == logvar_min) | (logvar == logvar_max)
     return {
-        **cost._asdict(), 'prior_logvar': logvar, 'prior_clamped': clamped,
+        **parts._asdict(), 'prior_logvar': logvar, 'prior_clamped': clamped,
         'distinct_components': chosen.sum() / min(components, x.shape[0])}
 
   def loss(variables, x, key, step):

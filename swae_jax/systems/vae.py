@@ -1,53 +1,96 @@
 """Variational autoencoder."""
-from swae_jax import errors, losses, priors
-from swae_jax.systems import base, variational
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from swae_jax import errors, losses, options, priors
+from swae_jax.networks import base as networks
+from swae_jax.systems import base, likelihoods, variational
 
 
-def analytic(m, x, key):
+class Model(variational.Model, kw_only=True):
+  """q(z | x), p(x | z) and a fixed prior p(z)."""
+  prior: priors.Prior
+
+  def log_prior(self, z):
+    """0 and log p(z).  2 of [B]."""
+    return jnp.zeros_like(z[:, 0]), self.prior.log_prob(z)
+
+  def sample(self, key, n):
+    """z ~ p(z).  [n, D]."""
+    return self.prior.sample(key, n, self.latents)
+
+
+def analytic(m: Model, x: jax.Array, key: jax.Array):
   """The likelihood at one code, and the KL in closed form.  2 of [B]."""
   law = m.posterior(x, train=True)
   outputs = m.outputs(variational.draw(key, *law), train=True)
   return m.likelihood.log_prob(x, *outputs), losses.kl_normal(*law)
 
 
-def sampled(m, x, key):
+def sampled(m: Model, x: jax.Array, key: jax.Array):
   """The likelihood and the estimate of the KL at one code.  2 of [B]."""
   d = m.densities(x, key, train=True)
   return d.likelihood, d.kl()
 
 
-KLS = {'analytic': analytic, 'sampled': sampled}
+KLS: dict[str, Callable] = {'analytic': analytic, 'sampled': sampled}
 
 
-def make(network, prior, spec, latents, *, likelihood='bernoulli', scale=1.,
-         kl='analytic', beta=1., warm_up=0, logvar_min=-6., logvar_max=2.):
+def check(prior: priors.Prior, latents: int, kl: str) -> None:
+  """Refuses a prior whose KL is not known in the form that is asked for."""
+  if prior.log_prob is None:
+    raise errors.UserError(
+        'system vae: the density of config.prior is not known; give '
+        '--config.prior.name=normal, or another system: wae with a penalty '
+        'takes any prior')
+  z = np.stack([np.zeros(latents), np.ones(latents)]).astype(np.float32)
+  with jax.ensure_compile_time_eval():
+    standard = np.allclose(prior.log_prob(z), losses.log_normal(
+        z, np.zeros_like(z), np.zeros_like(z)), rtol=1e-4)
+  if kl == 'analytic' and not standard:
+    raise errors.UserError(
+        '--config.system.vae.kl=analytic is for the standard normal prior; '
+        'give kl=sampled, or --config.prior.name=normal with '
+        '--config.prior.normal.scale=1')
+
+
+def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
+         latents: int, *,
+         likelihood: likelihoods.Name = 'auto', scale: options.Positive = 1.,
+         kl: Literal['analytic', 'sampled'] = 'analytic',
+         beta: options.NonNegative = 1., warm_up: options.CountOrZero = 0,
+         logvar_min: options.Real = -6., logvar_max: options.Real = 2.
+         ) -> base.System:
   """Kingma and Welling, "Auto-encoding variational Bayes", 2014, eq. 10.
 
   Args:
-    network: base.Network.
-    prior: normal of scale 1, the only one whose KL is known here.
-    spec: base.Spec.
-    latents: dimension D of a code.
+    network: makes the encoder and the decoder.
+    prior: the law p(z), with a density.
+    spec: of the data.
+    latents: D, the dimension of a code.
     likelihood: of an image given its code: 'bernoulli', 'gaussian' or
-      'logistic_256', the discretised logistic law with a learned scale.
+      'logistic_256', the discretised logistic law with a learned scale;
+      'auto' chooses by the data, see `likelihoods.make`.
     scale: standard deviation of the pixels, for 'gaussian'.
-    kl: 'analytic', or 'sampled' at the one code.
+    kl: 'analytic' is exact and needs the standard normal prior; 'sampled' is
+      estimated at the one code and takes any prior with a density.
     beta: weight of the KL.
-    warm_up: epochs in which this weight grows from 0; 0 for none.
-    logvar_min: the encoder's log-variances are kept above.
-    logvar_max: and below.
+    warm_up: the number of epochs in which this weight grows from 0; 0 is no
+      warm-up.
+    logvar_min: lower clip of the encoder's log-variances.
+    logvar_max: upper clip of the encoder's log-variances.
   """
-  scaled = getattr(prior, 'keywords', {}).get('scale', 1.) != 1
-  if getattr(prior, 'func', prior) is not priors.normal or scaled:
-    raise errors.UserError('vae: config.prior must be normal of scale 1; for '
-                           'another take wae_mmd, wae_gan or sliced')
-  both = base.choice(KLS, 'kl', kl)
+  check(prior, latents, kl)
   weight = variational.warm_up(warm_up, spec)
-  model = variational.Model(**variational.parts(
+  model = Model(prior=prior, **variational.parts(
       network, spec, latents, likelihood, scale, logvar_min, logvar_max))
 
   def terms(m, x, key, step):
-    return variational.bound(*both(m, x, key), beta * weight(step))
+    return variational.bound(*KLS[kl](m, x, key), beta * weight(step))
 
   return variational.system(
       model, lambda key, x: base.init(model, key, x[:2]), 1, terms)

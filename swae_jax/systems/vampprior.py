@@ -1,12 +1,14 @@
 """Variational autoencoder whose prior is a mixture of posteriors."""
 from collections.abc import Sequence
+from typing import Literal
 
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from swae_jax import errors, losses
-from swae_jax.systems import pseudo_inputs, variational
+from swae_jax import errors, losses, options
+from swae_jax.networks import base as networks
+from swae_jax.systems import base, likelihoods, pseudo_inputs, variational
 
 
 class OneLevel(variational.Model, kw_only=True):
@@ -98,13 +100,11 @@ def build(network, spec, latents, levels, components, likelihood, scale,
                bounded=spec.bounded)
   if levels == 1:
     return OneLevel(**parts)
-  if levels != 2:
-    raise errors.UserError(f'levels={levels}: it must be 1 or 2')
   two = network.hierarchy
   if two is None:
     raise errors.UserError(
-        'levels=2: this network has no modules for two levels of codes; take '
-        "'gated_conv' or 'mlp', or set levels=1")
+        'levels=2: this network has no modules for two levels of codes; give '
+        '--config.network.name=gated_conv or mlp, or levels=1')
   channels = parts['likelihood'].outputs * (spec.shape[-1],)
   return TwoLevel(**parts | {
       'decoder': two.decoder(*channels),
@@ -112,31 +112,35 @@ def build(network, spec, latents, levels, components, likelihood, scale,
       'conditional': two.conditional(latents, latents)})
 
 
-def make(network, prior, spec, latents, *, levels=1, components=500,
-         start='data', start_mean=.05, start_std=.01, likelihood='bernoulli',
-         scale=1., beta=1., warm_up=0, logvar_min=-6., logvar_max=2.):
+def make(network: networks.Network, spec: base.Spec, latents: int, *,
+         levels: Literal[1, 2] = 1, components: options.Count = 500,
+         start: Literal['data', 'noise'] = 'data',
+         start_mean: options.Real = .05, start_std: options.NonNegative = .01,
+         likelihood: likelihoods.Name = 'auto', scale: options.Positive = 1.,
+         beta: options.NonNegative = 1., warm_up: options.CountOrZero = 0,
+         logvar_min: options.Real = -6., logvar_max: options.Real = 2.
+         ) -> base.System:
   """Tomczak and Welling, "VAE with a VampPrior", 2018, eq. 9 and section 4.
 
+  The prior is learned; `pseudo_inputs` explains components and start.
+
   Args:
-    network: base.Network.
-    prior: not used, the prior is learned.
-    spec: base.Spec.
-    latents: dimension D of a code, and of each of two levels.
+    network: makes the encoders and the decoder.
+    spec: of the data.
+    latents: D, the dimension of a code, and of each of two levels.
     levels: of codes: 1, or 2 with the code (z1, z2).
     components: K, the number of pseudo-inputs.
-    start: of the pseudo-inputs: 'data', the first K training images, or
-      'noise' around `start_mean`.
-    start_mean: where they start with 'noise'.
-    start_std: of the noise they start with.
-    likelihood: of an image given its code: 'bernoulli', 'gaussian' or
-      'logistic_256', the discretised logistic law with a learned scale.
+    start: where the pseudo-inputs start.
+    start_mean: mean of the start by noise.
+    start_std: standard deviation of the noise at the start.
+    likelihood: of an image given its code, see `vae.make`.
     scale: standard deviation of the pixels, for 'gaussian'.
     beta: weight of the KL, which is estimated at the one code.
-    warm_up: epochs in which this weight grows from 0; 0 for none.
-    logvar_min: all log-variances are kept above.
-    logvar_max: and below.
+    warm_up: the number of epochs in which this weight grows from 0; 0 is no
+      warm-up.
+    logvar_min: lower clip of all log-variances.
+    logvar_max: upper clip of all log-variances.
   """
-  del prior
   weight = variational.warm_up(warm_up, spec)
   model = build(network, spec, latents, levels, components, likelihood, scale,
                 logvar_min, logvar_max)

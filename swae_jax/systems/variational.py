@@ -1,5 +1,5 @@
-"""What systems with a random encoder and a law of images share."""
-from collections.abc import Sequence
+"""The parts that systems with a random encoder and a likelihood share."""
+from collections.abc import Callable, Sequence
 import math
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Densities(NamedTuple):
 
 
 class Model(nn.Module):
-  """q(z | x), p(x | z) and p(z) = N(0, I)."""
+  """q(z | x) and p(x | z); a subclass has the prior p(z)."""
   encoder: nn.Module
   decoder: nn.Module
   likelihood: likelihoods.Likelihood
@@ -58,13 +58,12 @@ class Model(nn.Module):
     return losses.log_normal(z, *self.posterior(x, train))
 
   def log_prior(self, z):
-    """log p(z1 | z2), or 0 for one level, and log p(z).  2 of [B]."""
-    zero = jnp.zeros_like(z)
-    return zero[:, 0], losses.log_normal(z, zero, zero)
+    """log p(z1 | z2), which is 0 for one level, and log p(z).  2 of [B]."""
+    raise NotImplementedError
 
   def sample(self, key, n):
     """z ~ p(z).  [n, D]."""
-    return jax.random.normal(key, (n, self.latents))
+    raise NotImplementedError
 
   def outputs(self, z, train=False):
     """What the decoder returns.  [B, D] -> tuple of [B, H, W, C]."""
@@ -86,21 +85,19 @@ def draw(key, mean, logvar):
 
 
 def parts(network, spec, latents, likelihood, scale, logvar_min, logvar_max):
-  """The fields of `Model`."""
+  """The fields of `Model` by name."""
   if logvar_min > logvar_max:
     raise errors.UserError(f'logvar_min={logvar_min}: it must not be above '
                            f'logvar_max={logvar_max}')
-  law = likelihoods.make(likelihood, scale, spec.bounded)
+  law = likelihoods.make(likelihood, scale, spec)
   return {'encoder': network.encoder(latents, latents),
           'decoder': network.decoder(*law.outputs * (spec.shape[-1],)),
           'likelihood': law, 'latents': latents,
           'logvar_range': (logvar_min, logvar_max)}
 
 
-def warm_up(epochs, spec):
-  """step -> a weight that goes from 0 to 1 in the first `epochs`."""
-  if epochs < 0:
-    raise errors.UserError(f'warm_up={epochs}: it must not be below 0 epochs')
+def warm_up(epochs: int, spec: base.Spec) -> Callable:
+  """step -> a weight that grows from 0 to 1 in the first `epochs`."""
   if not epochs:
     return lambda step: 1.
   return lambda step: jnp.minimum(1., step / (epochs * spec.steps_per_epoch))
@@ -108,16 +105,16 @@ def warm_up(epochs, spec):
 
 def bound(log_likelihood, kl, weight):
   """The negative bound with this weight of the KL, and its parts.  [B] each."""
-  return {'loss': -losses.elbo(log_likelihood, kl, beta=weight),
-          'elbo': losses.elbo(log_likelihood, kl),
+  return {'loss': losses.negative_elbo(log_likelihood, kl, beta=weight),
+          'elbo': -losses.negative_elbo(log_likelihood, kl),
           'log_likelihood': log_likelihood, 'kl': kl}
 
 
 def system(model, init, examples, terms):
-  """The system that minimises the mean of 'loss' of what `terms` returns.
+  """The system that minimises the mean of `terms`' value 'loss'.
 
   terms(model, x, key, step) -> {name: [B]}.  The metric 'clamped' is the share
-  of all log-variances, of codes and of priors, beyond their range.
+  of all log-variances, of codes and of priors, that lie beyond their range.
   """
   def loss(variables, x, key, step):
     values, new = nn.apply(
@@ -133,13 +130,13 @@ def system(model, init, examples, terms):
 
   def log_weight(m, x, key):
     d = m.densities(x, key)
-    return losses.elbo(d.likelihood, d.kl())
+    return -losses.negative_elbo(d.likelihood, d.kl())
 
   return base.System(
       init=init, loss=loss,
       encode=bind(lambda m, x, key=None: m.infer(x, key)[0]),
       decode=bind(lambda m, z: m.likelihood.mean(*m.outputs(z))),
       sample=bind(lambda m, key, n: m.sample(key, n)), examples=examples,
-      # Later than any step: a warm-up does not count in a comparison.
+      # At a step after all warm-up, so that validations compare.
       valid=lambda variables, x, key: loss(variables, x, key, math.inf)[0],
       log_weight=bind(log_weight))

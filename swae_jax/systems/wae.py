@@ -1,33 +1,58 @@
-"""What the Wasserstein autoencoders of Tolstikhin et al. 2018 share."""
+"""Wasserstein autoencoder: a reconstruction cost and a penalty on the codes."""
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, Any, Literal
 
+import chex
+from flax import linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
-from swae_jax import errors, losses
+from swae_jax import errors, losses, options, priors
+from swae_jax.networks import base as networks
 from swae_jax.systems import autoencoder, base
-from swae_jax.training import optimizers
+from swae_jax.systems.penalties import base as penalties
 
-ENCODERS = {'deterministic': 1, 'gaussian': 2}  # Heads: mean, log-variance.
-CLOSE = .1  # A mismatch of moments below which pre-training stops.
-
-
-class Penalty(NamedTuple):
-  """What holds the codes to the prior."""
-  init: Callable  # key -> {player: params}, those beside the model
-  terms: Callable  # params, z [B, D], z_prior [B, D] -> {name: scalar}
+CLOSE = .1  # Pre-training stops when the moments differ by less.
 
 
-def noisy(key, x, std):
-  """Images, and normal noise cut off at two deviations.  [B, H, W, C]."""
+def squared(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
+  """||x - y||^2."""
+  del output
+  return losses.squared_error(x, image)
+
+
+def l2(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
+  """||x - y||."""
+  # The gradient of the root at 0 is infinite.
+  return jnp.sqrt(squared(x, output, image) + 1e-8)
+
+
+def l1(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
+  """The sum of |x - y|."""
+  del output
+  return losses.power_error(x, image, p=1)
+
+
+def bce_l1(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
+  """Cross entropy and absolute error, each the mean over the pixels."""
+  error = losses.power_error(x, nn.sigmoid(output), p=1)
+  return (error - losses.log_bernoulli(x, output)) / x[0].size
+
+
+# x, output of the decoder, mean image, each [B, H, W, C] -> [B].
+COSTS: dict[str, Callable] = {
+    'squared': squared, 'l2': l2, 'l1': l1, 'bce_l1': bce_l1}
+
+
+def noisy(key: jax.Array, x: jax.Array, std: float) -> jax.Array:
+  """Images plus normal noise, cut off at two deviations.  [B, H, W, C]."""
   if not std:
     return x
   return x + std * jax.random.truncated_normal(key, -2., 2., x.shape, x.dtype)
 
 
-def mismatch(z, z_prior):
+def mismatch(z: jax.Array, z_prior: jax.Array) -> jax.Array:
   """Mean squared differences of the means and of the covariances, summed."""
   def moments(z):
     mean = z.mean(0, keepdims=True)
@@ -37,7 +62,8 @@ def mismatch(z, z_prior):
              in zip(moments(z), moments(z_prior), strict=True))
 
 
-def pretrain(codes, variables, draw, key, steps):
+def pretrain(codes: Callable, variables: base.Variables, draw: Callable,
+             key: jax.Array, steps: int) -> base.Variables:
   """Trains the encoder alone until its codes have the prior's moments.
 
   Args:
@@ -45,12 +71,12 @@ def pretrain(codes, variables, draw, key, steps):
     variables: of the model.
     draw: key -> z_prior [N, D].
     key: random key.
-    steps: of Adam, at most.
+    steps: the greatest number of steps of Adam.
 
   Returns:
-    The variables, with the encoder's and the statistics replaced.
+    The variables with a new encoder and new statistics.
   """
-  tx = optimizers.adam(1e-3, b1=.5)
+  tx = optax.adam(1e-3, b1=.5)
   model = variables.params['model']
 
   def distance(encoder, stats, key):
@@ -75,42 +101,55 @@ def pretrain(codes, variables, draw, key, steps):
   return base.Variables({'model': {**model, 'encoder': encoder}}, stats)
 
 
-def check(weight, reconstruction_scale, input_noise, pretrain_steps,
-          pretrain_examples):
-  """Refuses options that mean nothing."""
-  options = {'weight': weight, 'reconstruction_scale': reconstruction_scale,
-             'input_noise': input_noise, 'pretrain_steps': pretrain_steps}
-  for name, value in options.items():
-    if not value >= 0:
-      raise errors.UserError(f'{name}={value}: it must not be negative')
-  if pretrain_examples < 2:
-    raise errors.UserError(f'pretrain_examples={pretrain_examples}: a '
-                           'covariance needs at least 2')
+def make(network: networks.Network, prior: priors.Prior,
+         penalty: penalties.Penalty, spec: base.Spec, latents: int, *,
+         weight: options.NonNegative = 10.,
+         growth: options.Positive = 1.,
+         growth_from: options.CountOrZero = 10,
+         cost: Literal['squared', 'l2', 'l1', 'bce_l1'] = 'squared',
+         cost_scale: options.NonNegative = 1.,
+         encoder: Literal['deterministic', 'gaussian'] = 'deterministic',
+         input_noise: options.NonNegative = 0.,
+         pretrain_steps: options.CountOrZero = 0,
+         pretrain_examples: Annotated[int, options.Range(2)] = 1000,
+         ) -> base.System:
+  """Tolstikhin et al., "Wasserstein auto-encoders", 2018, eq. 4.
 
-
-def make(network, prior, spec, latents, penalty, *, weight,
-         reconstruction_scale, encoder, input_noise, pretrain_steps,
-         pretrain_examples):
-  """The cost of the reconstruction and, `weight` times, the penalty's terms.
+  The loss is cost_scale * mean cost(x, D(z)) + weight * penalty(z, z_prior),
+  where z are the codes of a batch and z_prior as many samples of the prior.
+  The penalty chooses the system: 'gan' and 'mmd' are the WAE-GAN and the
+  WAE-MMD of that paper (Algorithms 1 and 2), 'sliced' is the
+  sliced-Wasserstein autoencoder of Kolouri et al. 2018 (eq. 16).
 
   Args:
-    network: base.Network.
-    prior: sampler of the codes' target.
-    spec: base.Spec.
-    latents: dimension D of a code.
-    penalty: Penalty.
-    weight: lambda, of each term of the penalty.
-    reconstruction_scale: of the squared error.
-    encoder: a name in ENCODERS.
-    input_noise: deviation of the noise on what the encoder sees in the loss.
-      What is to be reconstructed has none, nor has `System.encode`.
-    pretrain_steps: of the encoder's pre-training, at most.
-    pretrain_examples: how many training images it uses, all at each step; the
-      released code draws as many anew.
+    network: makes the encoder and the decoder.
+    prior: the law of the codes.
+    penalty: compares codes with samples of the prior.
+    spec: of the data.
+    latents: D, the dimension of a code.
+    weight: lambda, the weight of the penalty.
+    growth: factor of the weight at each epoch after `growth_from`, without
+      end.  1 is a constant weight; the released code of Kolouri et al. has
+      1.1.
+    growth_from: the last epoch, counted from 0, with the first weight.
+    cost: of a reconstruction, summed over the pixels: the squared error, its
+      root 'l2', or the absolute error 'l1'; 'bce_l1' is the mean of cross
+      entropy plus absolute error over the pixels, the cost of Kolouri et al.
+    cost_scale: factor of the cost.  The paper has 1.  Its released code has
+      .05 for squared errors of images in [-1, 1], which equals .2 for images
+      in [0, 1], as they are here.
+    encoder: 'deterministic', or 'gaussian' for a mean and a log-variance.
+    input_noise: standard deviation of the noise on the encoder's input in
+      training.  The reconstruction is compared with the image without noise.
+    pretrain_steps: before the first step the encoder alone takes at most this
+      number of steps towards the mean and the covariance of the prior.
+    pretrain_examples: the number of training images that pre-training uses.
   """
-  check(weight, reconstruction_scale, input_noise, pretrain_steps,
-        pretrain_examples)
-  heads = base.choice(ENCODERS, 'encoder', encoder)
+  if cost == 'bce_l1' and not spec.bounded:
+    raise errors.UserError(
+        "--config.system.wae.cost=bce_l1 needs data in [0, 1]; these are not: "
+        'give --config.system.wae.cost=squared')
+  heads = 2 if encoder == 'gaussian' else 1
   model = autoencoder.Autoencoder(
       network.encoder(*[latents] * heads), network.decoder(spec.shape[-1]),
       spec.bounded)
@@ -119,34 +158,39 @@ def make(network, prior, spec, latents, penalty, *, weight,
     noise_key, draw_key = jax.random.split(key)
     return m.draw(draw_key, noisy(noise_key, x, input_noise), train=True)
 
-  def init(key, x):
+  def init(key: jax.Array, x: jax.Array) -> base.Variables:
     model_key, pretrain_key, penalty_key = jax.random.split(key, 3)
     variables = base.init(model, model_key, x[:2])
     if pretrain_steps:
       variables = pretrain(
           lambda v, key: base.update(model, v, lambda m: codes(m, key, x)),
-          variables, lambda key: prior(key, x.shape[0], latents),
+          variables, lambda key: prior.sample(key, x.shape[0], latents),
           pretrain_key, pretrain_steps)
     return variables._replace(
         params={**variables.params, **penalty.init(penalty_key)})
 
-  def loss(variables, x, key, step):
-    del step
-    code_key, prior_key = jax.random.split(key)
+  def loss(variables: base.Variables, x: jax.Array, key: jax.Array,
+           step: Any):
+    code_key, prior_key, penalty_key = jax.random.split(key, 3)
 
     def autoencode(m):
       z = codes(m, code_key, x)
-      return z, losses.squared_error(x, m.decode(z, train=True)).mean()
+      output = m.output(z, train=True)
+      return z, COSTS[cost](x, output, m.image(output)).mean()
 
     (z, reconstruction), stats = base.update(model, variables, autoencode)
-    terms = penalty.terms(
-        variables.params, z, prior(prior_key, x.shape[0], latents))
-    value = reconstruction_scale * reconstruction + weight * sum(terms.values())
+    z_prior = prior.sample(prior_key, x.shape[0], latents)
+    chex.assert_equal_shape([z, z_prior])
+    terms = penalty.terms(variables.params, z, z_prior, penalty_key)
+    # The number of epochs in which the weight has grown.
+    grown = jnp.maximum(step // spec.steps_per_epoch - growth_from, 0)
+    value = (cost_scale * reconstruction
+             + weight * growth**grown * sum(terms.values()))
     return value, (stats, {
         'loss': value, 'reconstruction': reconstruction, **terms})
 
   return base.System(
       init=init, loss=loss, encode=autoencoder.encode(model),
       decode=autoencoder.decode(model),
-      sample=lambda variables, key, n: prior(key, n, latents),
+      sample=lambda variables, key, n: prior.sample(key, n, latents),
       examples=pretrain_examples if pretrain_steps else 1)

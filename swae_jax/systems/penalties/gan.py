@@ -1,0 +1,54 @@
+"""A critic that tells codes from samples of the prior."""
+import jax
+import jax.numpy as jnp
+
+from swae_jax import errors, losses, options, priors
+from swae_jax.networks import critic
+from swae_jax.systems.penalties import base
+
+
+def make(prior: priors.Prior, latents: int, *,
+         width: options.Count = 512, depth: options.Count = 4,
+         log_prior: bool = False) -> base.Penalty:
+  """The penalty of WAE-GAN, with the critic as a second player.
+
+  Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 1; with the
+  squared cost the adversarial autoencoder of Makhzani et al. 2016.  Model and
+  critic move at once, on one batch; Algorithm 1 moves the critic first, the
+  released code the model.  The weight of the penalty also scales the critic's
+  own loss, as in Algorithm 1; Adam does not notice this factor.
+
+  Args:
+    prior: its log-density is used by `log_prior`.
+    latents: D, the dimension of a code.
+    width: units of each hidden layer of the critic.
+    depth: hidden layers of the critic.
+    log_prior: adds log p(z) to the critic's logits.  The best logit is
+      log p(z) - log q(z), so the critic has only the second to learn.  The
+      released code calls this gan_p_trick, uses it for CelebA, and adds
+      densities [B] to logits [B, 1], which gives [B, B]; here the sum is [B].
+  """
+  if log_prior and prior.log_prob is None:
+    raise errors.UserError(
+        '--config.penalty.gan.log_prior=True needs a prior whose density is '
+        'known; give --config.prior.name=normal, or leave the option out')
+  network = critic.Critic(width, depth)
+
+  def score(params, z):
+    logits = network.apply({'params': params}, z)
+    return logits + prior.log_prob(z) if log_prior else logits
+
+  def init(key: jax.Array) -> dict:
+    return {'critic': network.init(key, jnp.zeros((1, latents)))['params']}
+
+  def terms(params, z, z_prior, key):
+    del key  # Nothing is drawn.
+    # Each player meets the other through stop_gradient, so that the gradient
+    # of the sum by a player is the gradient of its own loss alone.
+    mine = params['critic']
+    penalty = losses.generator_loss(score(jax.lax.stop_gradient(mine), z))
+    game = losses.critic_loss(
+        score(mine, jax.lax.stop_gradient(z)), score(mine, z_prior))
+    return {'penalty': penalty.mean(), 'critic': game.mean()}
+
+  return base.Penalty(init, terms)
