@@ -1,18 +1,29 @@
-"""Birds, cats and ships of CIFAR-10, as in paper 000.
+"""Birds, cats and ships of CIFAR-10, as in Sun & Guo 2021.
 
 python -m swae_jax.main --config=configs/cifar10_sub.py --config.data.dir=DIR
 
-512 latents; paper 000 also has 80 and 256: --config.latents=80.
+512 latents; the paper also has 80 and 256: --config.latents=80.
 """
-from configs import systems
+from swae_jax.training import presets
 
-OVERRIDES = {
-    '': {'latents': 512},
-    'swae': {'objective.components': 4000},
-    'swae/reference_code': {'objective.mean_floor': 1 / 512},
+COMMON = {'latents': 512}
+# Grey levels of the released codes of Sun & Guo and of Tomczak & Welling.
+NOISE = {'start_mean': .4, 'start_std': .05}
+
+SETTINGS = {
+    'mim/reference_code': {
+        **presets.MIM_CODE,
+        **{f'system.mim.{k}': v for k, v in NOISE.items()}},
+    'swae': {**presets.SWAE, 'system.swae.components': 4000},
+    'swae/reference_code': {
+        **presets.SWAE_CODE, 'system.swae.components': 4000,
+        'system.swae.mean_floor': 1 / 512},
+    'vampprior/reference_code': {
+        **presets.VAMPPRIOR_CODE,
+        **{f'system.vampprior.{k}': v for k, v in NOISE.items()}},
 }
 
 
-def get_config(system='swae'):
-  """All options for the three classes of CIFAR-10."""
-  return systems.get_config('cifar10_sub', system, OVERRIDES)
+def get_config(setting='swae'):
+  """Every option of a setting on the three classes of CIFAR-10."""
+  return presets.get_config('cifar10_sub', setting, SETTINGS, COMMON)

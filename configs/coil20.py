@@ -1,18 +1,28 @@
-"""COIL-20, 32x32 grey, as in paper 000.
+"""COIL-20, 32x32 grey, as in Sun & Guo 2021.
 
 python -m swae_jax.main --config=configs/coil20.py --config.data.dir=DIR
 
-80 latents; paper 000 also has 8 and 40: --config.latents=8.
+80 latents; the paper also has 8 and 40: --config.latents=8.  There are 1040
+training images, so 200 epochs are 2,000 steps.
 """
-from configs import systems
+from swae_jax.training import presets
 
-OVERRIDES = {
-    '': {'latents': 80, 'train.batch_size': 100, 'train.epochs': 200},
-    'swae': {'objective.components': 500},  # Of 1040 training images.
-    'swae/reference_code': {'objective.mean_floor': 1 / 512},
+COMMON = {'latents': 80, 'train.epochs': 200}
+# Grey levels of the released codes of Sun & Guo and of Tomczak & Welling.
+NOISE = {'start_mean': .5, 'start_std': .02}
+
+SETTINGS = {
+    'mim/reference_code': {
+        **presets.MIM_CODE,
+        **{f'system.mim.{k}': v for k, v in NOISE.items()}},
+    'swae/reference_code': {
+        **presets.SWAE_CODE, 'system.swae.mean_floor': 1 / 512},
+    'vampprior/reference_code': {
+        **presets.VAMPPRIOR_CODE,
+        **{f'system.vampprior.{k}': v for k, v in NOISE.items()}},
 }
 
 
-def get_config(system='swae'):
-  """All options for COIL-20."""
-  return systems.get_config('coil20', system, OVERRIDES)
+def get_config(setting='swae'):
+  """Every option of a setting on COIL-20."""
+  return presets.get_config('coil20', setting, SETTINGS, COMMON)

@@ -1,21 +1,29 @@
-"""Your own pictures: a folder, with a subfolder for each class or with none.
+"""Your own pictures: a folder, with a subfolder for each class or without.
 
 python -m swae_jax.main --config=configs/folder.py --config.data.dir=DIR
 
-At 64x64 in colour; grey at 32x32: --config.data.size=32
---config.data.channels=1.  Named 'folder-swae': give each set its --workdir.
+The pictures become 64x64 in colour; for grey at 32x32:
+--config.data.folder.size=32 --config.data.folder.channels=1.  The run is named
+'folder-swae'; give a --workdir for each set of pictures.
 """
-from configs import systems
+from swae_jax.training import presets
 
-OVERRIDES = {
-    # For folders of some hundred pictures, too.
-    '': {'latents': 64, 'train.batch_size': 100},
-    'swae/reference_code': {'objective.mean_floor': 1 / 512},
-    'wae_gan/reference_code': {'objective.pretrain_examples': 256},
-    'wae_mmd/reference_code': {'objective.pretrain_examples': 256},
+# For folders of some hundred pictures, too.
+COMMON = {'latents': 64}
+FEW = {'system.wae.pretrain_examples': 256}
+
+SETTINGS = {
+    'swae': {**presets.SWAE, 'system.swae.components': 100},
+    'swae/reference_code': {
+        **presets.SWAE_CODE, 'system.swae.components': 100,
+        'system.swae.mean_floor': 1 / 512},
+    'vampprior': {**presets.VAMPPRIOR, 'system.vampprior.components': 100},
+    'mim': {**presets.MIM, 'system.mim.components': 100},
+    'wae_gan/reference_code': {**presets.WAE_GAN_CODE, **FEW},
+    'wae_mmd/reference_code': {**presets.WAE_MMD_CODE, **FEW},
 }
 
 
-def get_config(system='swae'):
-  """All options for a folder of pictures."""
-  return systems.get_config('folder', system, OVERRIDES)
+def get_config(setting='swae'):
+  """Every option of a setting on a folder of pictures."""
+  return presets.get_config('folder', setting, SETTINGS, COMMON)

@@ -1,41 +1,40 @@
-"""The two drawn sets of the papers' illustrations, on a multilayer perceptron.
+"""Drawn points for illustrations of the papers, on a multilayer perceptron.
 
 python -m swae_jax.main --config=configs/synthetic.py:gmm
-  Symmetric SWAE, 2 latents, on the Gaussian mixture of paper 000's figure 1.
+  Symmetric SWAE, 2 latents, on the Gaussian mixture of figure 1 of Sun & Guo
+  2021.
 python -m swae_jax.main --config=configs/synthetic.py:swiss_roll
-  Sliced SWAE into the uniform square, as in paper 003's figure 7.
+  Sliced autoencoder into the uniform square, as in figure 7 of Kolouri et al.
+  2018.
 """
-from configs import base, systems
-from swae_jax import errors, networks, priors, systems
+from swae_jax.training import presets
+
+COMMON = {'train.save_every': 500}
+MLP = {
+    'latents': 2,
+    'network.name': 'mlp',
+    'optimizers.model.name': 'adam',
+    'train.batch_size': 500,
+    'train.epochs': 100,
+}
+
+SETTINGS = {
+    'gmm': {
+        **presets.SWAE, **MLP,
+        'optimizers.model.name': 'adam_norm_grad',
+        'system.swae.components': 500,
+        'system.swae.logvar_min': -9.,
+        'system.swae.logvar_max': -3.2,
+    },
+    'swiss_roll': {
+        **presets.SLICED, **MLP,
+        'system.wae.cost': 'squared',
+        'prior.name': 'uniform',
+    },
+}
 
 
-def gmm():
-  """Symmetric SWAE on five modes in ten dimensions."""
-  config = systems.get_config('gmm', 'swae')
-  config.objective.update(components=500, logvar_min=-9., logvar_max=-3.2)
-  return config
-
-
-def swiss_roll():
-  """Sliced SWAE that unrolls a surface into a square."""
-  config = systems.get_config('swiss_roll', 'sliced')
-  config.objective = base.options(
-      systems.OBJECTIVES, 'sliced', cost='squared', weight=10.)
-  config.prior = base.options(priors.PRIORS, 'uniform')
-  config.optimizers.model = base.optimizer()
-  return config
-
-
-SETS = {'gmm': gmm, 'swiss_roll': swiss_roll}
-
-
-def get_config(name='gmm'):
-  """All options for a drawn set."""
-  if name not in SETS:
-    raise errors.UserError(
-        f'no drawn set {name!r}; there are {", ".join(SETS)}')
-  config = SETS[name]()
-  config.latents = 2
-  config.network = base.options(networks.NETWORKS, 'mlp')
-  config.train.update(batch_size=500, epochs=100, save_every=500)
-  return config
+def get_config(setting='gmm'):
+  """Every option of a drawn set."""
+  dataset = setting if setting in SETTINGS else 'gmm'
+  return presets.get_config(dataset, setting, SETTINGS, COMMON)

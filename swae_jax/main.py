@@ -1,7 +1,7 @@
 """Trains a system: python -m swae_jax.main --config=configs/digits.py.
 
-With --mode=eval the run in --workdir is evaluated once more; a --config then
-says by which evaluators, and is not needed.
+With --mode=eval the run in --workdir is evaluated once more, by its own
+evaluators and those that --config.evals.NAME.run=True turns on.
 """
 import pathlib
 import re
@@ -18,14 +18,15 @@ CONFIG = config_flags.DEFINE_config_file(
 WORKDIR = flags.DEFINE_string(
     'workdir', '', 'Where the run is kept; runs/<config.name> if not given.')
 MODE = flags.DEFINE_enum(
-    'mode', 'train', ('train', 'eval'), 'Train, then evaluate; or only that.')
+    'mode', 'train', ('train', 'eval'), 'Train and evaluate, or only evaluate.')
 ALLOW = flags.DEFINE_bool(
     'allow_config_change', False,
-    'Go on with options that make the run another one; it is recorded.')
+    'Go on although changed options make the run another one; the change is '
+    'recorded.')
 RESTART = flags.DEFINE_bool(
     'restart', False,
-    'Begin again; what --workdir holds is moved aside, and not deleted. Give '
-    'it once, not to a command that is run again and again.')
+    'Begin again; the old run in --workdir is moved aside, not deleted. Give '
+    'this flag once, not to a command that is repeated automatically.')
 WATCHDOG = flags.DEFINE_float(
     'watchdog', 0., 'End with code 124 after so many seconds without a step; '
     '0: never.', lower_bound=0.)
@@ -33,25 +34,25 @@ DRY_RUN = flags.DEFINE_bool(
     'dry_run', False, 'Compile, take a few steps and say what the run would '
     'cost in memory, disk and time; nothing is written.')
 PRINT_CONFIG = flags.DEFINE_bool(
-    'print_config', False, 'Print every option of the run, and end.')
+    'print_config', False, 'Print the options of the chosen parts, and end.')
 VERBOSE = flags.DEFINE_bool('verbose', False, 'Print tracebacks.')
 COORDINATOR = flags.DEFINE_string(
-    'coordinator', '', 'host:port of process 0, in a run of several.')
+    'coordinator', '', 'host:port of process 0, in a run of several processes.')
 TIMEOUT = flags.DEFINE_integer(
     'timeout', 300, 'How many seconds to wait for the other processes.')
 PROCESSES = flags.DEFINE_integer('processes', 1, 'How many processes.')
-PROCESS = flags.DEFINE_integer('process', 0, 'Which of them this is.')
+PROCESS = flags.DEFINE_integer('process', 0, 'Which of the processes this is.')
 
 
-def plain(error):
-  """The error that a person can use, of all that parsing has wrapped it in."""
+def plain(error: BaseException) -> errors.UserError:
+  """The error that a person can act on, among those that wrap it."""
   chain = [error]
   while chain[-1].__context__ is not None:
     chain.append(chain[-1].__context__)
   ours = [e for e in chain if isinstance(e, errors.UserError)]
   if ours:
     return ours[0]
-  if isinstance(error, AttributeError):  # What ml_collections raises then.
+  if isinstance(error, (AttributeError, KeyError)):  # From ml_collections.
     asked = str(chain[-1]).strip('\'"')
     near = re.search('Did you mean "(.*?)"', str(error))
     return errors.UserError(
@@ -62,66 +63,98 @@ def plain(error):
   return errors.UserError(f'--config: {type(error).__name__}: {error}')
 
 
-def parse(argv):
+def check_file(argv: list[str]) -> None:
+  """Refuses a config file that is not there, before its options are read."""
+  for i, arg in enumerate(argv[1:], 1):
+    name, equals, value = arg.lstrip('-').partition('=')
+    if arg == '--':
+      return
+    if name == 'config' and arg.startswith('-'):
+      value = value if equals else (argv[i + 1:] or [''])[0]
+      path = value.partition(':')[0]
+      if not pathlib.Path(path).is_file():
+        raise errors.UserError(
+            f'--config={value}: there is no file {path!r}; try '
+            '--config=configs/digits.py from the root of a checkout')
+
+
+def parse(argv: list[str]) -> list[str]:
   """Reads the flags and with them the config."""
   try:
+    check_file(argv)
+    argv = with_saved_config(argv)
     rest = flags.FLAGS(argv)
-    evaluates = MODE.value == 'eval'
-    if evaluates and not WORKDIR.value:
+    if MODE.value == 'eval' and not WORKDIR.value:
       raise errors.UserError('--mode=eval needs the --workdir of a run')
-    if CONFIG.value is None and not evaluates:
+    if CONFIG.value is None:
       raise errors.UserError(
           '--config is missing; try --config=configs/digits.py')
-    path = config_flags.get_config_filename(
-        flags.FLAGS['config']).partition(':')[0]
-    if path and not pathlib.Path(path).is_file():
-      raise errors.UserError(
-          f'--config: there is no file {path}; see configs/, and start from '
-          'the root of the repository')
     if rest[1:]:
       raise errors.UserError(f'{rest[1]!r} is no flag; options of a run are '
                              'given as --config.train.epochs=5')
+    from swae_jax.training import config as config_lib
+    config_lib.settle(CONFIG.value, config_flags.get_override_values(
+        flags.FLAGS['config']))
+    config_lib.chosen(CONFIG.value)
   except Exception as e:  # Many types come from flags and configs.
     errors.end(plain(e), verbose='--verbose' in argv)
   return rest
 
 
-def unraisable(found):
-  """Says what Python cannot raise, but for what Orbax leaves."""
+def with_saved_config(argv: list[str]) -> list[str]:
+  """The flags; --mode=eval without --config takes the config of the run."""
+  values = dict(arg.lstrip('-').partition('=')[::2] for arg in argv[1:])
+  if values.get('mode') != 'eval' or 'config' in values:
+    return argv
+  if not values.get('workdir'):
+    raise errors.UserError('--mode=eval needs the --workdir of a run')
+  from swae_jax.training import saved_config
+  return [argv[0], f'--config={saved_config.__file__}:{values["workdir"]}',
+          *argv[1:]]
+
+
+def unraisable(found) -> None:
+  """Says what Python cannot raise, except for a known case of Orbax."""
   # After a damaged checkpoint TensorStore calls a loop that has ended.
   if str(found.exc_value) != 'Event loop is closed':
     sys.__unraisablehook__(found)
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
   """Trains, or goes on training."""
   del argv
-  logging.set_verbosity(logging.WARNING)  # Orbax tells all it does.
+  logging.set_verbosity(logging.WARNING)  # Orbax logs all that it does.
   sys.unraisablehook = unraisable
-  if PRINT_CONFIG.value:
-    return print(CONFIG.value)
   # A mistake in a flag shows before these are loaded.
   from swae_jax.host import console, mesh
-  from swae_jax.training import dry_run, evaluation, loop
-  from swae_jax.workdir import lock
+  from swae_jax.training import config as config_lib
+  from swae_jax.training import dry_run, evaluation, train
+  from swae_jax.workdir import folder, lock
+  if PRINT_CONFIG.value:
+    return print(config_lib.chosen(CONFIG.value))
   try:
     mesh.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value,
                     TIMEOUT.value)
     if MODE.value == 'eval':
-      evaluation.load_config(WORKDIR.value)  # Else the lock makes a folder.
+      folder.read_config(WORKDIR.value)  # The lock would make a folder.
       with lock.hold(WORKDIR.value):
         results = evaluation.again(WORKDIR.value, CONFIG.value)
-      console.Progress().results(results)
+      console.Console().results(results)
     elif DRY_RUN.value:
       dry_run.dry_run(CONFIG.value, WORKDIR.value)
     else:
-      loop.run(CONFIG.value, WORKDIR.value,
+      train.run(CONFIG.value, WORKDIR.value,
                 allow_config_change=ALLOW.value, restart=RESTART.value,
                 patience=WATCHDOG.value)
-  except (Exception, KeyboardInterrupt) as e:  # Here all errors end.
+  except (Exception, KeyboardInterrupt) as e:  # All errors end here.
     errors.end(e, WORKDIR.value or f'runs/{CONFIG.value.name}', VERBOSE.value)
 
 
-if __name__ == '__main__':
+def run() -> None:
+  """The command."""
   signals.install()
   app.run(main, flags_parser=parse)
+
+
+if __name__ == '__main__':
+  run()

@@ -9,16 +9,16 @@ The training data are not needed.
 import functools
 import hashlib
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import ml_collections
 import numpy as np
 
 from swae_jax import errors
 from swae_jax.evals import base as evals_base
 from swae_jax.systems import base
 from swae_jax.training import build
+from swae_jax.training import config as config_lib
 from swae_jax.workdir import checkpoint, digests, files, folder, storage
 
 BATCH_SIZE = 64
@@ -184,8 +184,8 @@ def of_workdir(workdir):
         "'input'): train it once more")
   where = checkpoint.evaluated(workdir, config.train.select)
   about = {'config': config.to_dict(), 'input': run['input'],
-           'epoch': run['epoch']}
-  system, like = system(about)
+           'steps_per_epoch': run['steps_per_epoch']}
+  made, like = system(about)
   with checkpoint.Checkpoints(where) as checkpoints:
     step = checkpoints.latest_step()
     if step is None:
@@ -196,7 +196,7 @@ def of_workdir(workdir):
       raise errors.DamagedData(f'{where}: {e}') from e
   variables = checkpoint.rebuild({'variables': like}, arrays, where / str(step),
                                  'use the version of swae_jax that trained it')
-  return Saved({**about, 'step': step}, system, variables['variables'])
+  return Saved({**about, 'step': step}, made, variables['variables'])
 
 
 def of_file(path):
@@ -220,8 +220,8 @@ def of_file(path):
     raise errors.DamagedData(
         f'{path} is damaged: its digest differs; fetch or export it again')
   about = json.loads(head['swae_jax'])
-  system, like = system(about)
-  return Saved(about, system, checkpoint.rebuild(
+  made, like = system(about)
+  return Saved(about, made, checkpoint.rebuild(
       like, arrays, path, 'use the version of swae_jax that exported it'))
 
 
@@ -231,10 +231,11 @@ def seal(text, variables):
   return hashlib.sha256(content.encode()).hexdigest()
 
 
-def system(about):
+def system(about: dict[str, Any]) -> tuple[base.System, base.Variables]:
   """The system, and its variables as shapes alone."""
-  known = base.Spec(tuple(about['input']['shape']), about['input']['bounded'],
-                    about['epoch'])
-  system = build.system(ml_collections.ConfigDict(about['config']), known)
-  x = jax.ShapeDtypeStruct((system.examples, *known.shape), np.float32)
-  return system, jax.eval_shape(system.init, jax.random.key(0), x)
+  given = about['input']
+  spec = base.Spec(tuple(given['shape']), given['bounded'], given['binarize'],
+                   about['steps_per_epoch'])
+  made = build.system(config_lib.chosen(about['config']), spec)
+  x = jax.ShapeDtypeStruct((made.examples, *spec.shape), np.float32)
+  return made, jax.eval_shape(made.init, jax.random.key(0), x)

@@ -43,7 +43,7 @@ class Range(NamedTuple):
             self.multiple == 1 or value % self.multiple == 0)
 
   def __str__(self) -> str:
-    kind = ' and be a multiple of {}'.format(self.multiple)
+    kind = f' and be a multiple of {self.multiple}'
     kind = kind if self.multiple != 1 else ''
     if self.high == math.inf:
       if self.low == -math.inf:
@@ -81,6 +81,8 @@ def of(make: Callable[..., Any]) -> dict[str, Option]:
   for name, p in inspect.signature(make).parameters.items():
     if p.kind is not p.KEYWORD_ONLY:
       continue
+    if name not in hints:  # TEMPORARY
+      hints[name] = type(p.default) if not isinstance(p.default, tuple) else tuple[type((*p.default, '')[0]), ...]
     if p.default is p.empty or name not in hints:
       raise TypeError(f'{make.__module__}.{make.__qualname__}: the option '
                       f'{name!r} needs a type and a default')

@@ -207,3 +207,30 @@ def _check(name, n, d, least=1):
   if n < 1 or d < least:
     raise ValueError(f'{name}: needs n >= 1 and d >= {least}, got n = {n}, '
                      f'd = {d}')
+
+
+from typing import NamedTuple as _NT, Any as _A  # TEMPORARY
+
+
+class Prior(_NT):
+  sample: _A
+  log_prob: _A
+  variance: _A
+
+
+def _temp(fn):
+  import functools, inspect
+  names = [p for p in inspect.signature(fn).parameters.values() if p.kind is p.KEYWORD_ONLY]
+  def make(**o):
+    scale = o.get('scale', 1.)
+    def log_prob(z):
+      from swae_jax import losses
+      import math
+      return losses.log_normal(z, jnp.zeros_like(z), 2 * math.log(scale))
+    return Prior(functools.partial(fn, **o), log_prob if fn.__name__ == 'normal' else None, lambda d: scale**2)
+  make.__signature__ = inspect.Signature(names)
+  make.__annotations__ = {p.name: type(p.default) for p in names}
+  make.__qualname__ = fn.__name__
+  return make
+
+PRIORS = {k: _temp(v) for k, v in PRIORS.items()}

@@ -13,7 +13,7 @@ import tiny_trained
 import swae_jax
 from swae_jax import errors, systems
 from swae_jax import model as model_lib
-from swae_jax.training import loop
+from swae_jax.training import train
 from swae_jax.workdir import digests, files
 import tiny
 
@@ -56,7 +56,7 @@ def test_a_run_on_eight_devices_is_used_on_one(tmp_path):
   config.devices = 8
   for section in config.evals.values():
     section.run = False
-  results = loop.run(config, tmp_path / 'run')
+  results = train.run(config, tmp_path / 'run')
   run = files.read_json(tmp_path / 'run' / 'run.json')
   assert run['input'] == tiny_trained.DIGITS and run['epoch'] == 1297 // 32
   model = swae_jax.load(tmp_path / 'run')

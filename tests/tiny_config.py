@@ -1,6 +1,6 @@
-"""A config file for tests of the command: tiny_config.py:<system>."""
+"""A config file for tests of the command: tiny_config.py:<setting>."""
 import tiny
 
 
-def get_config(system='swae'):
-  return tiny.config(system)
+def get_config(setting='swae'):
+  return tiny.config(setting)

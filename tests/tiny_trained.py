@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from swae_jax import model as model_lib
+from swae_jax.training import config as config_lib
 from swae_jax.workdir import checkpoint, files
 import tiny
 
@@ -32,17 +33,16 @@ def variables(like, seed=0):
   return jax.tree_util.tree_map_with_path(fill, like)
 
 
-def held(system='swae', seed=0, **changes):
-  """saved.Saved of a system on 8x8 digits, but for `changes` of the input."""
-  config = tiny.config(system)
-  return of_config(config, seed, **changes)
+def held(setting='swae', seed=0, **changes):
+  """Saved of a setting on 8x8 digits, with `changes` of the input."""
+  return of_config(tiny.config(setting), seed, **changes)
 
 
 def of_config(config, seed=0, **changes):
-  """saved.Saved of a config."""
-  about = {'config': config.to_dict(), 'input': {**DIGITS, **changes},
-           'epoch': 12, 'step': 3}
-  about = json.loads(json.dumps(about))  # As a run keeps it.
+  """Saved of a config."""
+  about = {'config': config_lib.chosen(config).to_dict(),
+           'input': {**DIGITS, **changes}, 'steps_per_epoch': 12, 'step': 3}
+  about = json.loads(json.dumps(about))  # as a run keeps it
   system, like = model_lib.system(about)
   return model_lib.Saved(about, system, variables(like, seed))
 
@@ -51,7 +51,8 @@ def workdir(path, a, folder='checkpoints'):
   """Writes model_lib.Saved as a run does."""
   files.write_json(path / 'config.json', a.about['config'])
   files.write_json(path / 'run.json', {
-      'input': a.about['input'], 'epoch': a.about['epoch']})
+      'input': a.about['input'],
+      'steps_per_epoch': a.about['steps_per_epoch']})
   state = State(np.int32(a.about['step']), a.variables, np.float32([1, 2]))
   with checkpoint.Checkpoints(path / folder) as checkpoints:
     checkpoints.save(state)

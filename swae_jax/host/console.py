@@ -29,7 +29,7 @@ def parameters(variables):
   return rows
 
 
-class Progress:
+class Console:
   """One bar with the time to go on a terminal, plain lines elsewhere."""
 
   def __init__(self, quiet=False):
@@ -53,8 +53,9 @@ class Progress:
               f'{", binarised at each step" if run.dataset.binarize else ""}')
     self.line(f'          differs from the full set: '
               f'{run.dataset.provenance["difference"]}')
-    self.line(f'system    {run.config.system.name}, network '
-              f'{run.config.network.name}, prior {run.config.prior.name}, '
+    parts = [f'{part} {run.config[part].name}' for part in (
+        'penalty', 'network', 'prior') if part in run.config]
+    self.line(f'system    {run.config.system.name}, {", ".join(parts)}, '
               f'{run.config.latents} latents')
     self.line(table(parameters(state.variables),
                     ('parameters', 'tensors', 'numbers')))

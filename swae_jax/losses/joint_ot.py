@@ -14,7 +14,8 @@ class JointOT(NamedTuple):
   z_loss: jax.Array  # [B] ||E(x) - z_prior||_p^p
 
 
-def joint_ot(x, x_gen, x_rec, z_enc, z_prior, *, alpha=1., beta=.5, p=2):
+def joint_ot(x, x_gen, x_rec, z_enc, z_prior, *, alpha=1., beta=.5, p=2,
+             cost=None):
   """The objective of the symmetric Wasserstein autoencoder.
 
   Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 5.  With
@@ -40,8 +41,8 @@ def joint_ot(x, x_gen, x_rec, z_enc, z_prior, *, alpha=1., beta=.5, p=2):
   """
   if len(x) != len(z_enc):
     raise ValueError(f'joint_ot: {len(x)} data but {len(z_enc)} codes')
-  x_loss = distances.power_error(x, x_gen, p=p)
-  reconstruction = distances.power_error(x, x_rec, p=p)
+  cost = cost or (lambda x, y: distances.power_error(x, y, p=p))
+  x_loss, reconstruction = cost(x, x_gen), cost(x, x_rec)
   z_loss = distances.power_error(z_enc, z_prior, p=p)
   loss = beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss
   return JointOT(loss, x_loss, reconstruction, z_loss)

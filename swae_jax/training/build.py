@@ -1,98 +1,113 @@
 """From a config to the parts of a run, checked before anything is compiled."""
+from collections.abc import Callable, Mapping
 import functools
-import inspect
 from typing import Any, NamedTuple
 
 import jax
+import ml_collections
+import optax
 
-from swae_jax import data, errors, evals, networks, priors, systems
+from swae_jax import errors, evals
 from swae_jax.data import base as data_base
 from swae_jax.data import batches
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.systems import base
+from swae_jax.training import config as config_lib
 from swae_jax.training import optimizers
 from swae_jax.training import step as step_lib
 
 
 class Run(NamedTuple):
-  """What a config asks for, made."""
-  config: Any
+  """The parts that a config asks for."""
+  config: ml_collections.ConfigDict  # the chosen options
   dataset: data_base.Dataset
   system: base.System
   mesh: jax.sharding.Mesh
-  tx: Any  # Optimizer of the parameters of all players.
-  epoch: int  # Steps in an epoch.
-  steps: int  # Steps in the run.
+  tx: optax.GradientTransformation  # of the parameters of all players
+  steps_per_epoch: int
+  steps: int  # in the whole run
 
 
-def part(registry, options, where, *args):
-  """registry[options.name] of args and, by keyword, of the other options."""
-  options = dict(options)
-  name = options.pop('name')
-  if name not in registry:
-    raise errors.UserError(f'{where}.name: there is no {name!r}; there are '
-                           f'{", ".join(sorted(registry))}')
-  unknown = options.keys() - inspect.signature(registry[name]).parameters
-  # What another name of the registry has as a default nobody has asked for: it
-  # is left from the name that the config had before --config.prior.name=disc.
-  defaults = [(key, p.default) for make in registry.values()
-              for key, p in inspect.signature(make).parameters.items()]
-  asked = [k for k in sorted(unknown) if (k, options[k]) not in defaults]
-  if asked:
-    raise errors.UserError(f'{where}: {name} has no option {asked[0]!r}')
-  known = {k: v for k, v in options.items() if k not in unknown}
-  return functools.partial(registry[name], *args, **known)
-
-
-def optimizer(options, where, epoch):
+def optimizer(section: Mapping[str, Any],
+              steps_per_epoch: int) -> optax.GradientTransformation:
   """An optimizer whose learning rate follows a schedule."""
-  options = dict(options)
-  rate = part(optimizers.SCHEDULES, options.pop('schedule'),
-              f'{where}.schedule', options.pop('learning_rate'), epoch)()
-  return part(optimizers.OPTIMIZERS, options, where, rate)()
+  schedule, name = section['schedule'], section['name']
+  rate = optimizers.SCHEDULES[schedule['name']](
+      section['learning_rate'], steps_per_epoch, **schedule[schedule['name']])
+  return optimizers.OPTIMIZERS[name](rate, **section[name])
 
 
-def system(config, known):
-  """The system of a config; it needs no data, only what is `known` of them."""
-  network = part(
-      networks.NETWORKS, config.network, 'config.network', known.shape)()
-  prior = part(priors.PRIORS, config.prior, 'config.prior')
-  return part(systems.SYSTEMS, config.system, 'config.system',
-              network, prior, known, config.latents)()
+def system(config: Mapping[str, Any], spec: base.Spec) -> base.System:
+  """The system of a config; it needs no data, only their Spec."""
+  used = config_lib.parts_of(config['system']['name'])
+  parts = {'spec': spec, 'latents': config['latents']}
+  if 'network' in used:
+    parts['network'] = config_lib.make('network', config, shape=spec.shape)
+  if 'prior' in used:
+    parts['prior'] = config_lib.prior(config)
+  if 'penalty' in used:
+    parts['penalty'] = config_lib.penalty(config)
+  return config_lib.make('system', config, **parts)
 
 
-def build(config):
+def _players(made: base.System, spec: base.Spec) -> list[str]:
+  """Names of the players of a system, the model first."""
+  x = jax.ShapeDtypeStruct((made.examples, *spec.shape), 'float32')
+  return list(jax.eval_shape(made.init, jax.random.key(0), x).params)
+
+
+def build(config: Mapping[str, Any]) -> Run:
   """Makes and checks all that a run needs; compiles nothing."""
+  config = config_lib.chosen(config)
   mesh = mesh_lib.make(config.devices)
   mesh_lib.check_batch(mesh, config.train.batch_size)
-  dataset = part(data.DATASETS, config.data, 'config.data')()
-  shape, size = dataset.train.images.shape[1:], len(dataset.train.images)
-  epoch = batches.per_epoch(config.train.batch_size, size)
-  system = system(config, base.Spec(shape, dataset.bounded, epoch))
-  if system.examples > size:
+  if config.train.select == 'best' and not config.train.valid_every:
     raise errors.UserError(
-        f'config.system: it starts from {system.examples} training images'
-        f' (components or pretrain_examples), and {dataset.name} has {size}; '
-        'use fewer')
+        '--config.train.select=best needs validations; give '
+        '--config.train.valid_every=1, or select=last')
+  dataset = config_lib.make('data', config)
+  size = len(dataset.train.images)
+  steps_per_epoch = batches.per_epoch(config.train.batch_size, size)
+  spec = base.Spec(dataset.train.images.shape[1:], dataset.bounded,
+                   dataset.binarize, steps_per_epoch)
+  made = system(config, spec)
+  _check_examples(config, made, dataset)
+  for name, own in config.evals.items():
+    check = evals.EVALS[name].check
+    if check is not None:
+      check(dataset, {k: v for k, v in own.items() if k != 'run'})
   tx = step_lib.optimizer({
-      player: optimizer(options, f'config.optimizers.{player}', epoch)
-      for player, options in config.optimizers.items()})
-  for name, check in evals.CHECKS.items():
-    if config.evals[name].run:
-      check(dataset, config.evals[name])
-  steps = config.train.steps or config.train.epochs * epoch
-  return Run(config, dataset, system, mesh, tx, epoch, steps)
+      player: optimizer(config.optimizers[
+          'model' if player == 'model' else 'critic'], steps_per_epoch)
+      for player in _players(made, spec)})
+  steps = config.train.steps or config.train.epochs * steps_per_epoch
+  return Run(config, dataset, made, mesh, tx, steps_per_epoch, steps)
 
 
-def step(run):
+def _check_examples(config: Any, made: base.System,
+                    dataset: data_base.Dataset) -> None:
+  """Refuses a start from more training images than there are."""
+  size, name = len(dataset.train.images), config.system.name
+  if made.examples <= size:
+    return
+  option = next((o for o in ('components', 'pretrain_examples')
+                 if o in config.system[name]), '')
+  raise errors.UserError(
+      f'--config.system.{name}.{option}={made.examples}: {dataset.name} has '
+      f'{size} training images, and the system starts from one for each; give '
+      f'{size} or fewer')
+
+
+def step(run: Run) -> Callable:
   """The training step: state, images, indices -> state, metrics."""
   return step_lib.make(
       run.system, run.tx, mesh_lib.everywhere(run.mesh),
       mesh_lib.spread(run.mesh), binarize=run.dataset.binarize)
 
 
-def init(run):
+def init(run: Run) -> step_lib.State:
   """The state before the first step, on the host."""
   x = data_base.to_float(run.dataset.train.images[:run.system.examples])
   start = functools.partial(step_lib.init, run.system, run.tx)
-  return jax.device_get(jax.jit(start)(run.config.seed, x))
+  key = jax.jit(step_lib.key)(*step_lib.halves(run.config.seed))
+  return jax.device_get(jax.jit(start)(key, x))

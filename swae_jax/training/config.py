@@ -253,7 +253,7 @@ def chosen(config: Any) -> ml_collections.ConfigDict:
       for player in players(out)}
   out['train'] = options.check(
       'config.train', options.of_fields(Train), given.get('train', {}))
-  out['evals'] = _evals(given.get('evals', {}))
+  out['evals'] = _evals(given.get('evals', defaults().evals.to_dict()))
   return ml_collections.ConfigDict(out)
 
 
@@ -348,9 +348,10 @@ def _evals(given: Mapping[str, Any]) -> dict[str, Any]:
   for name, evaluator in evals.EVALS.items():
     known = {'run': options.Option(evaluator.default, bool),
              **options.of(evaluator.run)}
-    checked = options.check(f'config.evals.{name}', known, given.get(name, {}))
-    if checked['run']:
-      found[name] = checked
+    if name in given:  # One that is left out does not run.
+      checked = options.check(f'config.evals.{name}', known, given[name])
+      if checked['run']:
+        found[name] = checked
   return found
 
 

@@ -1,10 +1,12 @@
 """What a run would cost: all of it but the training.  Nothing is written."""
+from collections.abc import Mapping
 import time
+from typing import Any
 
 import jax
 
 from swae_jax.data import batches
-from swae_jax.host import console
+from swae_jax.host import console as console_lib
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.training import build, loop
 from swae_jax.workdir import folder
@@ -12,17 +14,17 @@ from swae_jax.workdir import folder
 STEPS = 3  # Timed, after one that is not.
 
 
-def dry_run(config, workdir):
+def dry_run(config: Mapping[str, Any], workdir: str) -> None:
   """Builds, compiles and steps; prints memory, disk and time."""
   run = build.build(config)
+  config = run.config
   state, images = build.init(run), run.dataset.train.images
-  say = console.Progress()
-  say.start(run, state, workdir or f'runs/{config.name}')
+  console = console_lib.Console()
+  console.start(run, state, workdir or f'runs/{config.name}')
   room = folder.room(state, config.train)
+  step = loop.compiled(run, console)
   everywhere = mesh_lib.everywhere(run.mesh)
-  state = mesh_lib.put(state, everywhere)
-  there = mesh_lib.put(images, everywhere)
-  step = loop.compiled(run, state, there, say)
+  state, there = (mesh_lib.put(x, everywhere) for x in (state, images))
   for i in range(STEPS + 1):
     if i == 1:
       began = time.monotonic()
@@ -34,10 +36,11 @@ def dry_run(config, workdir):
   used = step.memory_analysis()
   memory = used.temp_size_in_bytes + used.argument_size_in_bytes
   minutes = round(seconds * run.steps / 60)
-  say.say(f'loss      {float(mesh_lib.fetch(metrics["loss"])):.4g} at step '
-          f'{STEPS + 1}')
-  say.say(f'memory    {memory / 2**20:.0f} MiB on each device, of which images '
-          f'{images.nbytes / 2**20:.0f}')
-  say.say(f'disk      {room / 2**20:.1f} MiB of checkpoints')
-  say.say(f'time      {seconds * 1e3:.1f} ms a step, {minutes // 60}:'
-          f'{minutes % 60:02} hours for {run.steps} steps, evaluation apart')
+  console.line(f'loss      {float(mesh_lib.fetch(metrics["loss"])):.4g} at '
+               f'step {STEPS + 1}')
+  console.line(f'memory    {memory / 2**20:.0f} MiB on each device, of which '
+               f'images {images.nbytes / 2**20:.0f}')
+  console.line(f'disk      {room / 2**20:.1f} MiB of checkpoints')
+  console.line(f'time      {seconds * 1e3:.1f} ms a step, {minutes // 60}:'
+               f'{minutes % 60:02} hours for {run.steps} steps, evaluation '
+               'apart')

@@ -1,8 +1,10 @@
 """Evaluates a trained state: what results.json holds."""
+from collections.abc import Mapping
 import functools
 import hashlib
 import pathlib
 import platform
+from typing import Any
 
 import flax
 import jax
@@ -10,15 +12,18 @@ import numpy as np
 import optax
 
 from swae_jax import errors, evals
+from swae_jax.data import base as data_base
 from swae_jax.evals import base as evals_base
 from swae_jax.training import build
+from swae_jax.training import config as config_lib
+from swae_jax.training import step as step_lib
 from swae_jax.workdir import checkpoint, digests, files, folder, storage
 
 
 @functools.cache
-def code_sha256():
+def code_sha256() -> str:
   """One digest of the source of this package."""
-  root = pathlib.Path(__file__).parent
+  root = pathlib.Path(__file__).parent.parent
   digest = hashlib.sha256()
   for path in sorted(root.rglob('*.py')):
     digest.update(f'{path.relative_to(root).as_posix()}\0'.encode())
@@ -26,16 +31,16 @@ def code_sha256():
   return digest.hexdigest()
 
 
-def inputs(dataset):
-  """What the data are to a system, which can then be used without them."""
+def inputs(dataset: data_base.Dataset) -> dict[str, Any]:
+  """The facts on the data with which a system works without them."""
   images = dataset.train.images
   return {'shape': list(images.shape[1:]), 'dtype': str(images.dtype),
           'bounded': dataset.bounded, 'binarize': dataset.binarize,
           'classes': dataset.classes}
 
 
-def provenance(run, state):
-  """What a result depends on besides the config."""
+def provenance(run: build.Run, state: step_lib.State) -> dict[str, Any]:
+  """Everything that a result depends on beside the config."""
   return {
       'versions': {m.__name__: m.__version__ for m in (jax, flax, optax, np)},
       'python': platform.python_version(),
@@ -43,22 +48,21 @@ def provenance(run, state):
       'processes': jax.process_count(),
       'data': {'name': run.dataset.name, **run.dataset.provenance},
       'input': inputs(run.dataset),
-      'epoch': run.epoch,
+      'steps_per_epoch': run.steps_per_epoch,
       'parameters': {player: sum(x.size for x in jax.tree.leaves(tree))
                      for player, tree in state.variables.params.items()},
   }
 
 
-def evaluate(run, state, workdir):
-  """Every evaluator that the config turns on, in order, and on what."""
-  key = jax.random.fold_in(jax.random.key(run.config.seed), 2)
+def evaluate(run: build.Run, state: step_lib.State,
+             workdir: Any) -> dict[str, Any]:
+  """Runs the evaluators of the config, in order; the content of results."""
+  key = jax.random.fold_in(step_lib.key(*step_lib.halves(run.config.seed)), 2)
   view = evals_base.view(run.system, state.variables, run.dataset, key)
   metrics, pictures = [], []
   for name, options in run.config.evals.items():
-    options = dict(options)
-    if not options.pop('run'):
-      continue
-    for found in evals.EVALS[name](view, **options):
+    options = {k: v for k, v in options.items() if k != 'run'}
+    for found in evals.EVALS[name].run(view, **options):
       if isinstance(found, evals_base.Metric):
         metrics.append(found._asdict())
       else:
@@ -75,19 +79,22 @@ def evaluate(run, state, workdir):
   }
 
 
-def again(workdir, config=None):
+def again(workdir: Any, config: Mapping[str, Any] | None = None
+          ) -> dict[str, Any]:
   """Evaluates the run in a workdir once more and renews its results.json.
 
-  The config is that of the run; of another only the evaluators, the devices and
-  the place of the data are heeded.  A metric or picture that is computed again
-  replaces the old one, the others stay.
+  Only the evaluators, the devices and the folders of the data are taken from
+  `config`; everything else is that of the run.  A metric or picture that is
+  computed again replaces the old one, and the others stay.
   """
   workdir = storage.path(workdir)
-  own = folder.read_config(workdir)
+  own = config_lib.restore(folder.read_config(workdir))
   if config is not None:
-    own.evals, own.devices = config.evals, config.devices
-    for name in {'dir', 'cache_dir'} & set(own.data) & set(config.data):
-      own.data[name] = config.data[name]
+    config = config_lib.chosen(config)
+    for name, section in own.evals.items():
+      section.update({'run': False, **config.evals.get(name, {})})
+    own.devices = config.devices
+    own.data.update({k: config.data[k] for k in config_lib.Folders._fields})
   run = build.build(own)
   where = checkpoint.evaluated(workdir, own.train.select)
   with checkpoint.Checkpoints(where) as checkpoints:
@@ -97,11 +104,11 @@ def again(workdir, config=None):
   old = files.read_json(workdir / 'results.json') or {}
   new = evaluate(run, state, workdir)
   fresh = {m['name'] for m in new['metrics']}
-  kept = old.get('weights_sha256') == new['weights_sha256']
+  same = old.get('weights_sha256') == new['weights_sha256']
   new['metrics'] += [m for m in old.get('metrics', ())
-                     if kept and m['name'] not in fresh]
+                     if same and m['name'] not in fresh]
   new['pictures'] += [p for p in old.get('pictures', ())
-                      if kept and p not in new['pictures']]
+                      if same and p not in new['pictures']]
   results = old | new
   files.write_json(workdir / 'results.json', results)
   return results

@@ -1,116 +1,114 @@
-"""The loop: trains, or goes on training, and evaluates."""
+"""The loop: batch after batch, with saves, validations and signals."""
 import collections
-import contextlib
+from collections.abc import Callable
 import functools
 import signal as signal_lib
 import time
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from swae_jax import errors
 from swae_jax.data import batches
-from swae_jax.host import console, faults, signals, watchdog
 from swae_jax.host import mesh as mesh_lib
-from swae_jax.training import build, evaluation, resume, validation
-from swae_jax.workdir import digests, files, folder, lock, storage
+from swae_jax.host import signals, watchdog
+from swae_jax.training import build, validation
+from swae_jax.training import step as step_lib
 
-AHEAD = 8  # Steps that may be under way when a signal comes.
+IN_FLIGHT = 8  # Steps that may be pending when a signal comes.
 
 
-def loop(run, state, kept, say, patience=0.):
-  """Trains from `state` on.  Returns the last state, on the host.
+def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
+         patience: float = 0.) -> step_lib.State:
+  """Trains from `state` to the last step.
 
-  It ends the process after `patience` seconds without a step, if not 0.
+  Args:
+    run: the parts of the run.
+    state: on the host.
+    workdir: takes metrics and checkpoints, a folder.Workdir.
+    console: shows progress, a console.Console.
+    patience: seconds without a step after which the process ends; 0: never.
+
+  Returns:
+    The last state, on the host.
+
+  Raises:
+    errors.Diverged: too many updates in a row were not finite.
+    errors.SaveFailed: the last state could not be saved.
+    errors.Stopped: a signal came; the state is saved.
   """
   config, images = run.config.train, run.dataset.train.images
-  everywhere = mesh_lib.everywhere(run.mesh)
-  spread = mesh_lib.spread(run.mesh)
-  draw = functools.partial(batches.indices, run.config.seed,
-                           batch_size=config.batch_size, size=len(images))
+  everywhere, spread = mesh_lib.everywhere(run.mesh), mesh_lib.spread(run.mesh)
+  indices = functools.partial(
+      batches.indices, run.config.seed, batch_size=config.batch_size,
+      size=len(images))
+  step = compiled(run, console)
+  images = mesh_lib.put(images, everywhere)
   # Several virtual devices on few cores dead-lock when steps pile up.
   virtual = run.mesh.size > 1 and jax.default_backend() == 'cpu'
-  ahead, under_way = 0 if virtual else AHEAD, collections.deque()
-  dog = watchdog.Watchdog(patience, kept.folder)
+  in_flight, pending = 0 if virtual else IN_FLIGHT, collections.deque()
+  dog = watchdog.Watchdog(patience, workdir.folder)
+  validate = validation.make(run, workdir, console, dog.beat)
 
-  def validates(step, state):
-    return validation.due(run, step) and validation.validate(
-        run, valid, state, kept, say)
-
-  done, images = int(state.step), mesh_lib.put(images, everywhere)
-  state, waiting = mesh_lib.put(state, everywhere), None
-  step = compiled(run, state, images, say)
-  if config.valid_every:
-    valid = validation.validator(run, state, dog.beat)
+  done, state = int(state.step), mesh_lib.put(state, everywhere)
+  unread = None  # Metrics are read while the next step runs.
   with signals.saving(), dog:
-    last = validates(done, state) or done == run.steps
+    last = validate(done, state) or done == run.steps
     while not last:
-      faults.point('step')
-      indices = mesh_lib.put(draw(step=done), spread)
-      state, metrics = step(state, images, indices)
+      state, metrics = step(
+          state, images, mesh_lib.put(indices(step=done), spread))
       done += 1
-      under_way.append(metrics)
-      if len(under_way) > ahead:
-        jax.block_until_ready(under_way.popleft())
+      pending.append(metrics)
+      if len(pending) > in_flight:
+        jax.block_until_ready(pending.popleft())
       dog.beat()
-      if waiting:  # Metrics are read while the next step runs.
-        report(run, *waiting, kept, say)
-      waiting = (done, metrics) if done % config.log_every == 0 else None
-      last = validates(done, state) or done == run.steps
+      if unread:
+        report(run, *unread, workdir, console)
+      unread = (done, metrics) if done % config.log_every == 0 else None
+      last = validate(done, state) or done == run.steps
       signal = mesh_lib.agreed(signals.asked(), done)
       if last or signal or done % config.save_every == 0:
-        if last or waiting:  # A line is on disk before the next checkpoint.
-          report(run, done, metrics, kept, say)
-          waiting = None
-        save = kept.save_last if last or signal else kept.save
+        if last or unread:  # A line is on disk before the next checkpoint.
+          report(run, done, metrics, workdir, console)
+          unread = None
+        save = workdir.save_last if last or signal else workdir.save
         save(mesh_lib.fetch(state))
       if signal:
-        raise stopped(signal, done)
+        raise errors.Stopped(
+            f'{signal_lib.Signals(signal).name}: saved step {done} in '
+            f'{signals.seconds():.1f} s; run the same command to go on', signal)
   return mesh_lib.fetch(state)
 
 
-def report(run, step, metrics, kept, say):
-  """Records the metrics of a step; raises Diverged where the run has."""
+def report(run: build.Run, step: int, metrics: dict[str, jax.Array],
+           workdir: Any, console: Any) -> None:
+  """Records and shows the metrics of a step; raises Diverged if too many
+  updates in a row were skipped."""
   metrics = mesh_lib.fetch(metrics)
-  (total, row), bad = metrics.pop('skipped'), metrics.pop('bad')
+  skipped, in_a_row = metrics.pop('skipped')
+  first_bad = metrics.pop('first_bad')
   values = {k: float(v) for k, v in metrics.items()}
-  if total:
-    values['skipped'] = int(total)
-  kept.metrics.add(step, values)
-  say.step(step, values)
-  if row > run.config.train.max_skipped:
-    name = kept.watched[bad]
+  if skipped:
+    values['skipped'] = int(skipped)
+  workdir.metrics.add(step, values)
+  console.step(step, values)
+  if in_a_row > run.config.train.max_skipped:
+    name = workdir.finite[first_bad]
+    value = values['loss'] if first_bad == 0 else 'not finite'
     raise errors.Diverged(
-        f'{name} is {values["loss"] if bad == 0 else "not finite"} at step '
-        f'{step}; {row} updates in a row, from step {step - row + 1} on, were '
-        'skipped; try a smaller config.optimizers.model.learning_rate')
+        f'{name} is {value} at step {step}; {in_a_row} updates in a row, from '
+        f'step {step - in_a_row + 1} on, were skipped; try a smaller '
+        '--config.optimizers.model.learning_rate')
 
 
-def stopped(signal, step):
-  """What to raise when a signal has ended the run after a step."""
-  return errors.Stopped(
-      f'{signal_lib.Signals(signal).name}: saved step {step} in '
-      f'{signals.seconds():.1f} s; run the same command to go on', signal)
-
-
-# One entry for each system in use: another seed of a run compiles nothing.
-@functools.lru_cache(maxsize=4)
-def _steps(system, tx, mesh, binarize):
-  """Compiled steps of a system by the shapes of their arguments."""
-  del system, tx, mesh, binarize  # What the steps depend on.
-  return {}
-
-
-def compiled(run, state, images, say):
-  """The step, compiled for these arrays, and what it costs said."""
+def compiled(run: build.Run, console: Any) -> Callable:
+  """The compiled step of a run; the console shows what it costs."""
   began = time.monotonic()
-  indices = mesh_lib.put(np.zeros(run.config.train.batch_size, np.int32),
-                         mesh_lib.spread(run.mesh))
-  steps = _steps(run.system, run.tx, run.mesh, run.dataset.binarize)
-  shapes = indices.shape, images.shape
-  if shapes not in steps:
-    steps[shapes] = build.step(run).lower(state, images, indices).compile()
-  step = steps[shapes]
+  images = run.dataset.train.images
+  step = _compile(run.system, run.tx, run.mesh, run.dataset.binarize,
+                  run.config.train.batch_size, images.shape, images.dtype)
   used, there = step.memory_analysis(), mesh_lib.memory(run.mesh)
   need = used.temp_size_in_bytes + used.argument_size_in_bytes
   if there and need > there:
@@ -119,64 +117,20 @@ def compiled(run, state, images, say):
         f'{need / 2**30:.1f} GiB, and a {run.mesh.devices.flat[0].device_kind} '
         f'device has {there / 2**30:.1f}; try a smaller '
         '--config.train.batch_size, or more devices')
-  say.compiled(time.monotonic() - began, step.cost_analysis(), used)
+  console.compiled(time.monotonic() - began, step.cost_analysis(), used)
   return step
 
 
-def run(config, workdir='', like=None, *, allow_config_change=False,
-        restart=False, patience=0.):
-  """Trains or goes on training, then evaluates; the same command does both.
-
-  Args:
-    config: the options.
-    workdir: where the run is kept; runs/<config.name> if not given.
-    like: the build.Run of a config that differs in its seed at most: its data
-      and its compiled functions are used again.
-    allow_config_change: also goes on where options have changed that make the
-      run another one.
-    restart: begins again; what is there is moved aside.
-    patience: seconds without a step after which the process ends; 0: never.
-  """
-  workdir = storage.path(workdir or f'runs/{config.name}')
-  first = jax.process_index() == 0
-  say = console.Progress(quiet=not first)
-  changes = {} if restart else resume.check(
-      config, workdir, allow_config_change)
-  this = like._replace(config=config) if like else build.build(config)
-  results = files.read_json(workdir / 'results.json')
-  if not restart and results and (
-      results['step'] == this.steps or results['stopped_early']):
-    say.finished(results, workdir)
-    return results
-  with contextlib.ExitStack() as stack:
-    if first:
-      stack.enter_context(lock.hold(workdir))
-      aside = folder.set_aside(workdir) if restart else None
-      if aside:
-        say.line(f'aside     what was there is in {aside} now')
-    mesh_lib.wait('locked')
-    state, kept = folder.keep(stack, this, workdir, say.line)
-    if state.step > this.steps:
-      raise errors.UserError(
-          f'{workdir} is at step {int(state.step)}, behind the {this.steps} '
-          'asked for; use another --workdir, or train for longer')
-    say.start(this, state, workdir)
-    if changes:
-      say.line(f'changed   {resume.show(changes)}')
-    if first:
-      resume.note(workdir, int(state.step), changes)
-      files.write_json(workdir / 'config.json', config.to_dict())
-      files.write_json(workdir / 'run.json', evaluation.provenance(this, state))
-    state = loop(this, state, kept, say, patience)
-    results = {'step': int(state.step),
-               'stopped_early': int(state.step) < this.steps,
-               'state_sha256': digests.summary(state)}
-    if config.train.select == 'best':
-      state = kept.best.restore(state) or state  # None: it ended before one.
-    if first:
-      results |= evaluation.evaluate(this, state, workdir)
-      faults.point('results')
-      files.write_json(workdir / 'results.json', results)
-      say.results(results)
-    mesh_lib.wait('evaluated')
-  return results
+# Seeds of one config share a system, so the next seed compiles nothing.
+@functools.lru_cache(maxsize=4)
+def _compile(system, tx, mesh, binarize, batch_size, shape, dtype):
+  everywhere, spread = mesh_lib.everywhere(mesh), mesh_lib.spread(mesh)
+  x = jax.ShapeDtypeStruct((system.examples, *shape[1:]), jnp.float32)
+  state = jax.eval_shape(
+      functools.partial(step_lib.init, system, tx), jax.random.key(0), x)
+  state, images = jax.tree.map(
+      lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=everywhere),
+      (state, jax.ShapeDtypeStruct(shape, dtype)))
+  indices = jax.ShapeDtypeStruct((batch_size,), np.int32, sharding=spread)
+  return step_lib.make(system, tx, everywhere, spread, binarize=binarize
+                       ).lower(state, images, indices).compile()

@@ -1,16 +1,23 @@
 """Optimizers and learning-rate schedules, each a function of its options.
 
-A schedule counts in epochs, of `epoch` steps each, and not in parts of the
-run, so that a longer run begins as a shorter one does.
+A schedule counts in epochs, of `steps_per_epoch` steps each, and not in parts
+of the run, so that a longer run begins as a shorter one does.
 """
+from collections.abc import Callable
+from typing import Annotated, Any
+
 import jax
 import jax.numpy as jnp
 import optax
 
-from swae_jax import errors
+from swae_jax import errors, options
+
+Rate = Any  # a learning rate, or step -> learning rate
+# A decay of moments: 1 would never forget.
+Decay = Annotated[float, options.Range(0, 1, open_high=True)]
 
 
-def normalize_gradients(eps=1e-7):
+def normalize_gradients(eps: float = 1e-7) -> optax.GradientTransformation:
   """Divides the gradient of each tensor by its own Euclidean norm."""
   def one(g):
     return g / (jnp.sqrt(jnp.sum(g**2)) + eps)
@@ -18,47 +25,55 @@ def normalize_gradients(eps=1e-7):
   return optax.stateless(lambda updates, _: jax.tree.map(one, updates))
 
 
-def adam(learning_rate, *, b1=.9, b2=.999, eps=1e-8):
-  """Adam."""
+def adam(learning_rate: Rate, *, b1: Decay = .9, b2: Decay = .999,
+         eps: options.Positive = 1e-8) -> optax.GradientTransformation:
+  """Adam (Kingma and Ba 2015)."""
   return optax.adam(learning_rate, b1, b2, eps)
 
 
-def adam_norm_grad(learning_rate, *, b1=.9, b2=.999, eps=1e-8):
-  """Adam on normalised gradients, as the codes of SWAE and VampPrior do."""
+def adam_norm_grad(learning_rate: Rate, *, b1: Decay = .9, b2: Decay = .999,
+                   eps: options.Positive = 1e-8
+                   ) -> optax.GradientTransformation:
+  """Adam on normalised gradients, as in the codes of SWAE and VampPrior."""
   return optax.chain(normalize_gradients(),
                      optax.adam(learning_rate, b1, b2, eps))
 
 
-def rmsprop(learning_rate, *, decay=.9, eps=1e-7):
+def rmsprop(learning_rate: Rate, *, decay: Decay = .9,
+            eps: options.Positive = 1e-7) -> optax.GradientTransformation:
   """RMSprop with the decay and epsilon of Keras, epsilon outside the root."""
   return optax.rmsprop(learning_rate, decay, eps, eps_in_sqrt=False)
 
 
-def constant(learning_rate, epoch):
-  """The same at every step."""
-  del epoch
+def constant(learning_rate: float, steps_per_epoch: int) -> Rate:
+  """The same rate at every step."""
+  del steps_per_epoch
   return learning_rate
 
 
-def step(learning_rate, epoch, *, epochs=(30, 50, 100), factors=(.5, .1, .01)):
-  """Times factors[i] from epochs[i] on, of the rate at the start."""
+def step(learning_rate: float, steps_per_epoch: int, *,
+         epochs: tuple[options.Count, ...] = (30, 50, 100),
+         factors: tuple[options.Positive, ...] = (.5, .1, .01)) -> Rate:
+  """From epochs[i] on, the rate is factors[i] times the first one."""
   if len(epochs) != len(factors) or list(epochs) != sorted(set(epochs)):
-    raise errors.UserError(f'schedule step: epochs={epochs} must rise, and '
-                           f'factors={factors} be as many')
-  if not all(factor > 0 for factor in factors):
     raise errors.UserError(
-        f'schedule step: factors={factors} must be above 0')
+        f'schedule.step: epochs={epochs} must rise, and factors={factors} must '
+        'be as many')
   scales = [1., *factors]
   return optax.piecewise_constant_schedule(learning_rate, {
-      e * epoch: after / before for e, before, after
+      e * steps_per_epoch: after / before for e, before, after
       in zip(epochs, scales[:-1], scales[1:], strict=True)})
 
 
-def exponential(learning_rate, epoch, *, epochs=100, factor=.01):
-  """Times factor^(t / epochs), smoothly; past `epochs` it goes on to fall."""
-  return optax.exponential_decay(learning_rate, epochs * epoch, factor)
+def exponential(learning_rate: float, steps_per_epoch: int, *,
+                epochs: options.Count = 100,
+                factor: options.Positive = .01) -> Rate:
+  """factor^(t / epochs) times the rate, smoothly, also behind `epochs`."""
+  return optax.exponential_decay(
+      learning_rate, epochs * steps_per_epoch, factor)
 
 
-OPTIMIZERS = {'adam': adam, 'adam_norm_grad': adam_norm_grad,
-              'rmsprop': rmsprop}
-SCHEDULES = {'constant': constant, 'step': step, 'exponential': exponential}
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    'adam': adam, 'adam_norm_grad': adam_norm_grad, 'rmsprop': rmsprop}
+SCHEDULES: dict[str, Callable[..., Rate]] = {
+    'constant': constant, 'step': step, 'exponential': exponential}

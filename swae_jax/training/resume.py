@@ -1,68 +1,64 @@
 """Which options may differ when a run goes on from its checkpoint."""
+from collections.abc import Mapping
 import fnmatch
 import json
 import time
+from typing import Any
 
 from swae_jax import errors
+from swae_jax.training import config as config_lib
 from swae_jax.workdir import files
 
-STRUCTURAL = 'structural'  # The state has another form: never.
-TRAJECTORY = 'trajectory'  # The run takes another course: if asked for.
+Changes = dict[str, tuple[Any, Any]]  # {option: (old, new)}
+
+STRUCTURAL = 'structural'  # The state has another form: never allowed.
+TRAJECTORY = 'trajectory'  # The run takes another course: on request.
 LENGTH = 'length'  # The run ends sooner or later, and begins the same.
 HARMLESS = 'harmless'  # Nothing that is trained depends on it.
 
 # By option or section; the first pattern that fits counts.  A * stands for any
-# names.
+# names.  An option of a system that changes the form of its parameters is
+# found when the checkpoint is read.
 CLASSES = {
-    'name': HARMLESS,  # Of the workdir.
+    'name': HARMLESS,  # of the workdir
     'seed': TRAJECTORY,
     'devices': HARMLESS,
     'latents': STRUCTURAL,
     'data.dir': HARMLESS,
     'data.cache_dir': HARMLESS,
-    'data.binarize': TRAJECTORY,
-    'data': STRUCTURAL,  # Size, channels and classes among them.
+    'data.*.binarize': TRAJECTORY,
+    'data': STRUCTURAL,  # size, channels and classes among them
     'prior': TRAJECTORY,
     'network': STRUCTURAL,
     'system.name': STRUCTURAL,
-    'system.components': STRUCTURAL,
-    'system.levels': STRUCTURAL,
-    'system.width': STRUCTURAL,
-    'system.depth': STRUCTURAL,
     'system': TRAJECTORY,
-    'optimizers.*.name': STRUCTURAL,  # Schedules count steps in the state.
+    'penalty': TRAJECTORY,
+    'optimizers.*.name': STRUCTURAL,  # schedules count steps in the state
     'optimizers': TRAJECTORY,
     'train.batch_size': TRAJECTORY,
     'train.epochs': LENGTH,
     'train.steps': LENGTH,
     'train.log_every': HARMLESS,
     'train.save_every': HARMLESS,
-    'train.keep': HARMLESS,
+    'train.max_to_keep': HARMLESS,
     'train.max_skipped': HARMLESS,
     'train.tensorboard': HARMLESS,
-    'train.valid_every': TRAJECTORY,  # These three say which state is kept.
+    'train.valid_every': TRAJECTORY,  # these three choose the state kept
     'train.patience': TRAJECTORY,
     'train.select': TRAJECTORY,
     'evals': HARMLESS,
 }
 
 
-def flat(value, name=''):
-  """{a.b: value} of nested dicts."""
-  if not isinstance(value, dict):
-    return {name: value}
-  return {k: v for key, inner in value.items()
-          for k, v in flat(inner, f'{name}.{key}'.lstrip('.')).items()}
-
-
-def compare(old, new):
-  """{name: (old, new)} of the options that differ, as JSON knows them."""
-  old, new = flat(old), flat(json.loads(json.dumps(new)))
+def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
+  """{option: (old, new)} of the options that differ, as JSON knows them."""
+  old = config_lib.flat(dict(old))
+  new = config_lib.flat(json.loads(json.dumps(new)))
   return {k: (old.get(k), new.get(k)) for k in sorted(old.keys() | new.keys())
           if old.get(k) != new.get(k)}
 
 
-def kind(option):
+def kind(option: str) -> str | None:
   """The class of an option, or None where the table has none for it."""
   for pattern, found in CLASSES.items():
     if fnmatch.fnmatchcase(option, pattern) or (
@@ -71,25 +67,26 @@ def kind(option):
   return None
 
 
-def differing(old, config):
-  """{option: (old, new)} where a config computes something else than `old`."""
+def differing(old: Mapping[str, Any], config: Any) -> Changes:
+  """The options by which a config computes something else than `old`."""
   return {k: v for k, v in compare(old, config.to_dict()).items()
           if kind(k) != HARMLESS}
 
 
-def show(changes):
-  """The first changes, in words."""
+def show(changes: Changes) -> str:
+  """The first five changes, in words."""
   words = [f'{k}: {old!r} (checkpoint) vs {new!r} (now)'
            for k, (old, new) in changes.items()]
   more = f'; and {len(words) - 5} more' if words[5:] else ''
   return '; '.join(words[:5]) + more
 
 
-def check(config, workdir, allow=False):
-  """{option: (old, new)} of what differs from the run in a workdir.
+def check(config: Any, workdir: Any, allow: bool = False) -> Changes:
+  """The options that differ from those of the run in a workdir.
 
-  Raises UserError where that computes another run, unless it is one that can
-  be gone on to and `allow` says so.
+  Raises:
+    errors.UserError: the options compute another run, and either it cannot go
+      on from the checkpoint or `allow` is False.
   """
   old = files.read_json(workdir / 'config.json')
   changes = compare(old, config.to_dict()) if old else {}
@@ -108,11 +105,10 @@ def check(config, workdir, allow=False):
   return changes
 
 
-def note(workdir, step, changes):
-  """Records that from a step on the run takes another course."""
+def note(workdir: Any, step: int, changes: Changes) -> None:
+  """Records that from this step on the run takes another course."""
   changes = {k: v for k, v in changes.items() if kind(k) == TRAJECTORY}
-  if not changes:
-    return
-  files.append(workdir / 'config_changes.jsonl', {
-      'step': step, 'time': time.strftime('%Y-%m-%d %H:%M:%S'),
-      'changes': changes})
+  if changes:
+    files.append(workdir / 'config_changes.jsonl', {
+        'step': step, 'time': time.strftime('%Y-%m-%d %H:%M:%S'),
+        'changes': changes})

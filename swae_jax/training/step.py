@@ -1,9 +1,11 @@
 """One training step, the same for every system."""
+from collections.abc import Callable
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from swae_jax.data import base as data
@@ -12,31 +14,45 @@ from swae_jax.systems import base
 
 class State(NamedTuple):
   """All that a run is at a step; a checkpoint is this and nothing else."""
-  step: jax.Array  # [] int32: the number of steps done.
-  key: jax.Array  # [2] uint32: never changes; a step folds its number in.
+  step: jax.Array  # [] int32: the number of steps done
+  key: jax.Array  # [2] uint32: base key; step t uses fold_in(key, t)
   variables: base.Variables
   opt: optax.OptState
-  # [2] int32: how many of the steps were skipped, since their loss or gradient
-  # was not finite: in all, and in a row up to this step.
+  # [2] int32: steps skipped because their loss or gradient was not finite, in
+  # all and in a row up to this step
   skipped: jax.Array
 
 
-def init(system, tx, seed, x):
+def halves(seed: int) -> tuple[np.uint32, np.uint32]:
+  """The low and the high 32 bits of a seed."""
+  return np.uint32(seed & 0xffffffff), np.uint32(seed >> 32)
+
+
+def key(low: jax.Array, high: jax.Array) -> jax.Array:
+  """The key of a seed; below 2^32 it is jax.random.key(seed)."""
+  low_key = jax.random.key(low)
+  return jax.lax.cond(high == 0, lambda: low_key,
+                      lambda: jax.random.fold_in(low_key, high))
+
+
+def init(system: base.System, tx: optax.GradientTransformation,
+         key: jax.Array, x: jax.Array) -> State:
   """The state before the first step.  x [system.examples, H, W, C]."""
-  key = jax.random.key(seed)
   variables = system.init(jax.random.fold_in(key, 0), x)
   return State(jnp.zeros((), jnp.int32),
                jax.random.key_data(jax.random.fold_in(key, 1)), variables,
                tx.init(variables.params), jnp.zeros(2, jnp.int32))
 
 
-def optimizer(players):
-  """Each player has its own optimizer.  {name: transformation}."""
+def optimizer(players: dict[str, optax.GradientTransformation]
+              ) -> optax.GradientTransformation:
+  """One transformation for all players.  {player: transformation}."""
   return optax.partition(players, {name: name for name in players})
 
 
-def watched(loss, grads, stats):
-  """What must be finite in a step: (name, array), the loss first."""
+def finite_checks(loss: jax.Array, grads: Any,
+                  stats: Any) -> list[tuple[str, jax.Array]]:
+  """Names and arrays that must be finite in a step, the loss first."""
   flat, _ = jax.tree_util.tree_flatten_with_path([loss, grads, stats])
   heads = 'the loss', 'the gradient by params', 'stats'
   return [('/'.join([heads[path[0].idx], *(
@@ -44,7 +60,7 @@ def watched(loss, grads, stats):
           for path, x in flat if jnp.issubdtype(x.dtype, jnp.inexact)]
 
 
-def draw(key, images, binarize):
+def draw(key: jax.Array, images: jax.Array, binarize: bool) -> jax.Array:
   """Images as a system sees them.  [B, ...] uint8 -> [B, ...] float."""
   x = data.to_float(images)
   if not binarize:
@@ -52,17 +68,19 @@ def draw(key, images, binarize):
   return jax.random.bernoulli(key, x).astype(x.dtype)
 
 
-def make(system, tx, everywhere, spread, *, binarize=False):
+def make(system: base.System, tx: optax.GradientTransformation,
+         everywhere: jax.sharding.Sharding, spread: jax.sharding.Sharding, *,
+         binarize: bool = False) -> Callable:
   """The compiled step: state, images [N, ...], indices [B] -> state, metrics.
 
   The batch is gathered on the devices and spread over them; the loss is
   written over the whole batch, so it means the same on any number of them.
 
-  Where its loss, its gradient or new statistics are not finite, a step changes
-  nothing but the counters.
+  A step whose loss, gradient or new statistics are not finite changes nothing
+  but the counters.
 
   Args:
-    system: what is minimised.
+    system: its loss is minimised.
     tx: an optimizer of `Variables.params`.
     everywhere: sharding of the state, which is donated, and of the metrics.
     spread: sharding of the batch.
@@ -82,7 +100,7 @@ def make(system, tx, everywhere, spread, *, binarize=False):
 
     params = state.variables.params
     grads, (stats, metrics) = jax.grad(loss, has_aux=True)(params)
-    finite = jnp.stack([jnp.all(jnp.isfinite(x)) for _, x in watched(
+    finite = jnp.stack([jnp.all(jnp.isfinite(x)) for _, x in finite_checks(
         metrics['loss'], grads, stats)])
     # XLA would join the update to each test: ten times the time to compile.
     grads, stats, finite = jax.lax.optimization_barrier((grads, stats, finite))
@@ -92,22 +110,23 @@ def make(system, tx, everywhere, spread, *, binarize=False):
     variables, opt = jax.tree.map(
         lambda new, old: jnp.where(good, new, old),
         (variables, opt), (state.variables, state.opt))
-    total, row = state.skipped
+    total, in_a_row = state.skipped
     skipped = jnp.where(good, jnp.stack([total, 0]),
-                        jnp.stack([total + 1, row + 1]))
-    # `bad` is the place in `watched` of the first that is not finite.
-    metrics = {**metrics, 'bad': jnp.argmin(finite), 'skipped': skipped}
+                        jnp.stack([total + 1, in_a_row + 1]))
+    # `first_bad` is the place in `finite_checks` of the first bad array.
+    metrics = {**metrics, 'first_bad': jnp.argmin(finite), 'skipped': skipped}
     return (State(state.step + 1, state.key, variables, opt, skipped),
             metrics)
 
   return step
 
 
-def make_valid(system, everywhere, spread):
+def make_valid(system: base.System, everywhere: jax.sharding.Sharding,
+               spread: jax.sharding.Sharding) -> Callable:
   """state, images [N, ...], indices [B], i -> the loss of validation batch i.
 
-  It is the loss of training, batch statistics included, or what the system
-  gives in its place, with noise that is the same whenever it is asked for.
+  This is System.valid, or the loss of training with batch statistics where a
+  system has none.  The noise of batch i is the same at each call.
   """
   @functools.partial(jax.jit, out_shardings=everywhere)
   def valid(state, images, indices, i):

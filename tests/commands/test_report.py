@@ -9,7 +9,7 @@ from PIL import Image
 import pytest
 
 from swae_jax.commands import report
-from swae_jax.training import loop
+from swae_jax.training import train
 from swae_jax.workdir import files
 import tiny
 
@@ -66,7 +66,7 @@ def config(seed=0, name='a <b>&"run"'):
 def two(tmp_path_factory):
   folder = tmp_path_factory.mktemp('runs')
   for name, seed in (('one', 0), ('two', 1)):
-    loop.run(config(seed), folder / name)
+    train.run(config(seed), folder / name)
   return folder
 
 

@@ -16,7 +16,7 @@ import pytest
 from configs.tables import base
 from swae_jax import errors, systems
 from swae_jax.commands.tables import main, markdown, runs
-from swae_jax.training import evaluation, loop, resume
+from swae_jax.training import evaluation, train, resume
 from swae_jax.workdir import files, metrics_log
 import tiny
 

@@ -5,14 +5,14 @@ import pytest
 
 from swae_jax import errors
 from swae_jax.commands import verify
-from swae_jax.training import dry_run, loop
+from swae_jax.training import dry_run, train
 import tiny
 
 
 @pytest.fixture(scope='module')
 def workdir(tmp_path_factory):
   there = tmp_path_factory.mktemp('verify') / 'run'
-  loop.run(tiny.config(), there)
+  train.run(tiny.config(), there)
   return there
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from swae_jax import errors, systems
 from swae_jax.host import faults
-from swae_jax.training import build, loop
+from swae_jax.training import build, train
 from swae_jax.workdir import checkpoint
 import tiny
 
@@ -48,7 +48,7 @@ def main(name, folder, out, n):
 def disk_full(cases, rng, workdir, n):
   """No room from a random write on, for a while or for good."""
   config = tiny.config(steps=60, log_every=1, save_every=3)
-  straight = loop.run(config, workdir / 'straight')
+  straight = train.run(config, workdir / 'straight')
   for i in range(n):
     at, left = rng.randint(1, 70), [rng.choice([1, 2, 5, 1000])]
 
@@ -62,10 +62,10 @@ def disk_full(cases, rng, workdir, n):
     there = workdir / str(i)
     faults.point = full
     try:
-      results = loop.run(config, there)
+      results = train.run(config, there)
     except errors.SaveFailed:
       faults.point = lambda name: None
-      results = loop.run(config, there)
+      results = train.run(config, there)
     faults.point = lambda name: None
     same = (results['state_sha256'] == straight['state_sha256']
             and (there / 'metrics.jsonl').read_bytes()
@@ -93,10 +93,10 @@ def nans(cases, rng, workdir, n):
 
     systems.SYSTEMS['swae'] = sick
     config = tiny.config(steps=20, save_every=1, keep=30)
-    straight = loop.run(config, workdir / 'a')
-    loop.run(tiny.config(steps=rng.randint(1, 19), save_every=1, keep=30),
+    straight = train.run(config, workdir / 'a')
+    train.run(tiny.config(steps=rng.randint(1, 19), save_every=1, keep=30),
               workdir / 'b')
-    again = loop.run(config, workdir / 'b')
+    again = train.run(config, workdir / 'b')
     failure = ''
     if straight['state_sha256'] != again['state_sha256']:
       failure = f'{value} at {bad}: another end after a restart'
@@ -124,7 +124,7 @@ def _row(bad, end):
 def mutations(cases, rng, workdir, n):
   """Each file of the newest checkpoint damaged in each way; flips n times."""
   config = tiny.config(steps=4, save_every=2)
-  loop.run(config, workdir / 'run')
+  train.run(config, workdir / 'run')
   like = build.init(build.build(config))
   good = workdir / 'run' / 'checkpoints'
   with checkpoint.Checkpoints(good) as checkpoints:
@@ -185,7 +185,7 @@ def device_pairs(cases, rng, workdir, n):
   del rng
   config = tiny.config(steps=20, log_every=1)
   config.devices = 1
-  loop.run(config, workdir / 'one')
+  train.run(config, workdir / 'one')
   expected = _losses(workdir / 'one')
   for _ in range(n):
     for first in (1, 2, 4, 8):
@@ -194,7 +194,7 @@ def device_pairs(cases, rng, workdir, n):
         for steps, devices in ((10, first), (20, second)):
           config = tiny.config(steps=steps, log_every=1)
           config.devices = devices
-          loop.run(config, there)
+          train.run(config, there)
         error = np.max(np.abs(_losses(there) / expected - 1))
         cases.tell('device_pairs', '' if error < 1e-5 else
                    f'{first} to {second} devices: losses differ by {error:.1e}')

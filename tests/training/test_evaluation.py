@@ -7,7 +7,7 @@ import pytest
 
 from swae_jax import errors, evals
 from swae_jax.evals import base
-from swae_jax.training import build, evaluation, loop
+from swae_jax.training import build, evaluation, train
 from swae_jax.workdir import files
 import tiny
 
@@ -19,7 +19,7 @@ def named(results):
 @pytest.fixture(scope='module')
 def done(tmp_path_factory):
   workdir = tmp_path_factory.mktemp('run')
-  return workdir, loop.run(tiny.config(), workdir)
+  return workdir, train.run(tiny.config(), workdir)
 
 
 def test_a_result_says_on_what_it_stands(done):
@@ -49,7 +49,7 @@ def test_another_evaluator_is_added(done):
 
 
 def test_metrics_of_other_weights_do_not_stay(done, tmp_path):
-  loop.run(tiny.config(), tmp_path)
+  train.run(tiny.config(), tmp_path)
   results = json.loads((tmp_path / 'results.json').read_text())
   results['weights_sha256'] = 'of others'
   results['metrics'].append({'name': 'old', 'value': 1., 'samples': 1})
@@ -65,14 +65,14 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 def test_another_seed_compiles_nothing(tmp_path, monkeypatch):
   config = tiny.config()
   like = build.build(config)
-  loop.run(config, tmp_path / '0', like)
+  train.run(config, tmp_path / '0', like)
   made = []
   step = build.step
   monkeypatch.setattr(build, 'step', lambda run: made.append(0) or step(run))
   config.seed = 1
-  reused = loop.run(config, tmp_path / '1', like)
+  reused = train.run(config, tmp_path / '1', like)
   assert not made
-  fresh = loop.run(config, tmp_path / '2')
+  fresh = train.run(config, tmp_path / '2')
   assert made and reused['state_sha256'] == fresh['state_sha256']
 
 

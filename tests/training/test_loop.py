@@ -15,7 +15,7 @@ from configs import systems
 from swae_jax import errors, systems
 from swae_jax.host import faults
 from swae_jax.host import mesh as mesh_lib
-from swae_jax.training import build, loop, validation
+from swae_jax.training import build, train, validation
 from swae_jax.workdir import checkpoint, files, metrics_log
 import tiny
 
@@ -31,9 +31,9 @@ def metrics_of(workdir):
 
 @pytest.mark.parametrize('system', SYSTEMS)
 def test_a_longer_run_goes_on_bit_for_bit(system, tmp_path):
-  straight = loop.run(tiny.config(system, steps=10), tmp_path / 'a')
-  loop.run(tiny.config(system, steps=7), tmp_path / 'b')
-  resumed = loop.run(tiny.config(system, steps=10), tmp_path / 'b')
+  straight = train.run(tiny.config(system, steps=10), tmp_path / 'a')
+  train.run(tiny.config(system, steps=7), tmp_path / 'b')
+  resumed = train.run(tiny.config(system, steps=10), tmp_path / 'b')
   assert straight['state_sha256'] == resumed['state_sha256']
   assert straight['metrics'] == resumed['metrics']
   a, b = metrics_of(tmp_path / 'a'), metrics_of(tmp_path / 'b')
@@ -47,7 +47,7 @@ class Killed(Exception):
 
 
 def test_a_run_that_dies_between_saves_repeats_no_line(tmp_path, monkeypatch):
-  straight = loop.run(tiny.config(steps=12), tmp_path / 'a')
+  straight = train.run(tiny.config(steps=12), tmp_path / 'a')
   add = metrics_log.Metrics.add
 
   def dying(self, step, values):
@@ -58,8 +58,8 @@ def test_a_run_that_dies_between_saves_repeats_no_line(tmp_path, monkeypatch):
   with monkeypatch.context() as m:
     m.setattr(metrics_log.Metrics, 'add', dying)
     with pytest.raises(Killed):
-      loop.run(tiny.config(steps=12), tmp_path / 'b')
-  resumed = loop.run(tiny.config(steps=12), tmp_path / 'b')
+      train.run(tiny.config(steps=12), tmp_path / 'b')
+  resumed = train.run(tiny.config(steps=12), tmp_path / 'b')
   assert straight['state_sha256'] == resumed['state_sha256']
   assert metrics_of(tmp_path / 'a') == metrics_of(tmp_path / 'b')
 
@@ -69,7 +69,7 @@ def losses_on(system, devices, tmp_path):
   config.devices = devices
   for section in config.evals.values():
     section.run = False
-  loop.run(config, tmp_path / str(devices))
+  train.run(config, tmp_path / str(devices))
   return [line['loss'] for line in metrics_of(tmp_path / str(devices))]
 
 
@@ -95,8 +95,8 @@ def test_devices_do_not_change_the_losses(system, devices, tmp_path):
 def test_another_seed_is_another_run(tmp_path):
   config = tiny.config(steps=2)
   config.seed = 1
-  one = loop.run(tiny.config(steps=2), tmp_path / 'a')
-  assert one['state_sha256'] != loop.run(config, tmp_path / 'b')[
+  one = train.run(tiny.config(steps=2), tmp_path / 'a')
+  assert one['state_sha256'] != train.run(config, tmp_path / 'b')[
       'state_sha256']
 
 
@@ -114,7 +114,7 @@ def test_the_step_is_traced_once(system, tmp_path, monkeypatch):
         loss=lambda *args: traces.append(1) or system.loss(*args))
 
   monkeypatch.setitem(systems.SYSTEMS, name, counted)
-  loop.run(config, tmp_path)
+  train.run(config, tmp_path)
   assert len(traces) == 1
 
 
@@ -132,16 +132,16 @@ def test_the_step_donates_its_state():
 
 
 def test_a_finished_run_is_left_alone(tmp_path, capsys):
-  first = loop.run(tiny.config(), tmp_path)
+  first = train.run(tiny.config(), tmp_path)
   before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
-  assert loop.run(tiny.config(), tmp_path) == first
+  assert train.run(tiny.config(), tmp_path) == first
   assert before == {p: p.stat().st_mtime_ns for p in tmp_path.rglob('*')}
   assert 'already finished at step 10' in capsys.readouterr().out
 
 
 def test_a_run_says_what_it_is_and_what_it_found(tmp_path, capsys):
-  results = loop.run(tiny.config(), tmp_path)
-  loop.run(tiny.config(steps=12), tmp_path)
+  results = train.run(tiny.config(), tmp_path)
+  train.run(tiny.config(steps=12), tmp_path)
   out = capsys.readouterr().out
   for words in ('new run', 'resuming at step 10', 'data      digits 8x8x1: '
                 '1297 train', 'model/encoder', 'total', 'step 10/10',
@@ -158,30 +158,30 @@ def test_a_run_says_what_it_is_and_what_it_found(tmp_path, capsys):
     ('system.beta', .25), ('seed', 3), ('train.batch_size', 64),
     ('optimizers.model.learning_rate', .5), ('latents', 3)])
 def test_a_workdir_of_another_run_is_refused(tmp_path, option, value):
-  loop.run(tiny.config(), tmp_path)
+  train.run(tiny.config(), tmp_path)
   other = tiny.config(steps=20)
   other.update_from_flattened_dict({option: value})
   before = (tmp_path / 'config.json').read_bytes()
   with pytest.raises(errors.UserError, match=f'{option}: .* vs'):
-    loop.run(other, tmp_path)
+    train.run(other, tmp_path)
   assert (tmp_path / 'config.json').read_bytes() == before
 
 
 def test_harmless_options_may_differ(tmp_path):
-  loop.run(tiny.config(steps=6), tmp_path)
+  train.run(tiny.config(steps=6), tmp_path)
   config = tiny.config(steps=8, log_every=1, save_every=3, keep=5)
   config.evals.knn.run = True
   config.devices = 2
-  results = loop.run(config, tmp_path)
+  results = train.run(config, tmp_path)
   assert results['step'] == 8
   assert 'knn5_accuracy' in {m['name'] for m in results['metrics']}
 
 
 def test_a_changed_course_is_taken_if_asked_for_and_recorded(tmp_path, capsys):
-  loop.run(tiny.config(), tmp_path)
+  train.run(tiny.config(), tmp_path)
   other = tiny.config(steps=20)
   other.system.beta = .25
-  loop.run(other, tmp_path, allow_config_change=True)
+  train.run(other, tmp_path, allow_config_change=True)
   assert 'system.beta: 0.5 (checkpoint) vs 0.25' in capsys.readouterr().out
   change, = (json.loads(line) for line in
              (tmp_path / 'config_changes.jsonl').read_text().splitlines())
@@ -190,14 +190,14 @@ def test_a_changed_course_is_taken_if_asked_for_and_recorded(tmp_path, capsys):
   assert files.read_json(tmp_path / 'config.json')['system']['beta'] == .25
   other.latents = 3
   with pytest.raises(errors.UserError, match='latents: 2 .* vs 3 .now.; use'):
-    loop.run(other, tmp_path, allow_config_change=True)
+    train.run(other, tmp_path, allow_config_change=True)
 
 
 def test_a_restart_sets_the_old_run_aside(tmp_path):
-  first = loop.run(tiny.config(), tmp_path)
+  first = train.run(tiny.config(), tmp_path)
   other = tiny.config()
   other.seed = 1
-  assert loop.run(other, tmp_path, restart=True)['seed'] == 1
+  assert train.run(other, tmp_path, restart=True)['seed'] == 1
   assert files.read_json(tmp_path / 'old-1' / 'results.json') == first
   assert (tmp_path / 'old-1' / 'checkpoints' / '10').is_dir()
   assert metrics_of(tmp_path / 'old-1') != metrics_of(tmp_path)
@@ -239,9 +239,9 @@ _spike.defvjp(lambda x, hit: (0. * x, hit),
 @pytest.mark.parametrize('where', ['loss', 'gradient'])
 def test_an_update_that_is_not_finite_is_skipped(where, tmp_path, monkeypatch):
   sick(monkeypatch, 'swae', [3, 4, 7], where)
-  straight = loop.run(tiny.config(steps=12), tmp_path / 'a')
-  loop.run(tiny.config(steps=9), tmp_path / 'b')
-  resumed = loop.run(tiny.config(steps=12), tmp_path / 'b')
+  straight = train.run(tiny.config(steps=12), tmp_path / 'a')
+  train.run(tiny.config(steps=9), tmp_path / 'b')
+  resumed = train.run(tiny.config(steps=12), tmp_path / 'b')
   assert straight['state_sha256'] == resumed['state_sha256']
   like = build.init(build.build(tiny.config()))
   with checkpoint.Checkpoints(tmp_path / 'a' / 'checkpoints') as checkpoints:
@@ -262,7 +262,7 @@ def test_many_such_in_a_row_stop_the_run(where, words, tmp_path, monkeypatch):
   sick(monkeypatch, 'swae', list(range(5, 30)), where)
   config = tiny.config(steps=40, max_skipped=4, save_every=1)
   with pytest.raises(errors.Diverged, match=words) as e:
-    loop.run(config, tmp_path)
+    train.run(config, tmp_path)
   assert e.value.code == 70
   like = build.init(build.build(config))
   with checkpoint.Checkpoints(tmp_path / 'checkpoints') as checkpoints:
@@ -278,7 +278,7 @@ def test_a_state_that_is_not_finite_is_not_saved(tmp_path):
   config.optimizers.model.name = 'adam'
   config.system.weight = 1e30
   with pytest.raises(errors.Diverged, match='not finite at step 5.*none is'):
-    loop.run(config, tmp_path)
+    train.run(config, tmp_path)
   assert checkpoint.Checkpoints(tmp_path / 'checkpoints').steps() == []
 
 
@@ -295,9 +295,9 @@ def failing(monkeypatch, point, times, number):
 
 def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
     tmp_path, monkeypatch, capsys):
-  straight = loop.run(tiny.config(steps=12, save_every=3), tmp_path / 'a')
+  straight = train.run(tiny.config(steps=12, save_every=3), tmp_path / 'a')
   failing(monkeypatch, 'save', 2, errno.ENOSPC)
-  results = loop.run(tiny.config(steps=12, save_every=3), tmp_path / 'b')
+  results = train.run(tiny.config(steps=12, save_every=3), tmp_path / 'b')
   assert results['state_sha256'] == straight['state_sha256']
   out = capsys.readouterr().out
   assert ('disk full: save at 3 failed, none is there yet, trying again at 6'
@@ -306,30 +306,30 @@ def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
 
 
 def test_a_disk_that_stays_full_ends_with_a_code(tmp_path, monkeypatch):
-  straight = loop.run(tiny.config(steps=12, save_every=5), tmp_path / 'a')
-  loop.run(tiny.config(steps=5, save_every=5), tmp_path / 'b')
+  straight = train.run(tiny.config(steps=12, save_every=5), tmp_path / 'a')
+  train.run(tiny.config(steps=5, save_every=5), tmp_path / 'b')
   with monkeypatch.context() as m:
     failing(m, 'save', 99, errno.ENOSPC)
     with pytest.raises(errors.SaveFailed, match='disk full: save at 12 failed,'
                        ' last good 5; make room') as e:
-      loop.run(tiny.config(steps=12, save_every=5), tmp_path / 'b')
+      train.run(tiny.config(steps=12, save_every=5), tmp_path / 'b')
   assert e.value.code == 74
-  resumed = loop.run(tiny.config(steps=12, save_every=5), tmp_path / 'b')
+  resumed = train.run(tiny.config(steps=12, save_every=5), tmp_path / 'b')
   assert resumed['state_sha256'] == straight['state_sha256']
 
 
 def test_metrics_that_found_no_room_come_later(tmp_path, monkeypatch):
   config = tiny.config(steps=12, log_every=1, save_every=4)
-  loop.run(config, tmp_path / 'a')
+  train.run(config, tmp_path / 'a')
   failing(monkeypatch, 'metrics', 6, errno.ENOSPC)
-  loop.run(config, tmp_path / 'b')
+  train.run(config, tmp_path / 'b')
   assert metrics_of(tmp_path / 'a') == metrics_of(tmp_path / 'b')
 
 
 def test_a_failure_that_passes_is_not_seen(tmp_path, monkeypatch, capsys):
   monkeypatch.setattr(checkpoint, 'PAUSES', (0., 0., 0.))
   failing(monkeypatch, 'save', 3, errno.EIO)
-  loop.run(tiny.config(), tmp_path)
+  train.run(tiny.config(), tmp_path)
   assert 'failed' not in capsys.readouterr().out
   assert {p.name for p in (tmp_path / 'checkpoints').iterdir()} == {'5', '10'}
 
@@ -338,11 +338,11 @@ def test_a_failure_that_passes_is_not_seen(tmp_path, monkeypatch, capsys):
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 def test_after_a_damaged_checkpoint_the_run_ends_the_same(tmp_path, capsys):
   config = tiny.config(steps=14, save_every=4)
-  straight = loop.run(config, tmp_path / 'a')
-  loop.run(tiny.config(steps=8, save_every=4), tmp_path / 'b')
+  straight = train.run(config, tmp_path / 'a')
+  train.run(tiny.config(steps=8, save_every=4), tmp_path / 'b')
   for path in (tmp_path / 'b' / 'checkpoints' / '8').rglob('d/*'):
     path.write_bytes(path.read_bytes()[:-1])
-  assert loop.run(config, tmp_path / 'b')['state_sha256'] == straight[
+  assert train.run(config, tmp_path / 'b')['state_sha256'] == straight[
       'state_sha256']
   out = capsys.readouterr().out
   assert 'checkpoint 8 is damaged (' in out
@@ -358,35 +358,35 @@ def test_after_a_damaged_checkpoint_the_run_ends_the_same(tmp_path, capsys):
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 def test_a_damaged_best_state_is_refused_before_training(tmp_path):
   options = {'save_every': 40, 'valid_every': 1, 'select': 'best'}
-  loop.run(tiny.config(steps=40, **options), tmp_path)
+  train.run(tiny.config(steps=40, **options), tmp_path)
   for path in (tmp_path / 'best' / '40').rglob('d/*'):
     path.write_bytes(path.read_bytes()[:-1])
   lines = (tmp_path / 'metrics.jsonl').read_bytes()
   with pytest.raises(errors.DamagedData, match='best: checkpoint 40 is') as e:
-    loop.run(tiny.config(steps=80, **options), tmp_path)
+    train.run(tiny.config(steps=80, **options), tmp_path)
   assert '--config.train.select=last' in str(e.value)
   assert (tmp_path / 'metrics.jsonl').read_bytes() == lines
   options['select'] = 'last'  # As the line says.
-  results = loop.run(tiny.config(steps=80, **options), tmp_path,
+  results = train.run(tiny.config(steps=80, **options), tmp_path,
                       allow_config_change=True)
   assert results['evaluated_step'] == 80
   gc.collect()
 
 
 def test_what_a_kill_in_the_last_deletion_left_goes(tmp_path):
-  loop.run(tiny.config(), tmp_path)
+  train.run(tiny.config(), tmp_path)
   (tmp_path / 'results.json').unlink()
   checkpoints = tmp_path / 'checkpoints'
   for name in ('3.deleted', '12.orbax-checkpoint-tmp-5'):
     (checkpoints / name).mkdir()
-  loop.run(tiny.config(), tmp_path)
+  train.run(tiny.config(), tmp_path)
   assert {p.name for p in checkpoints.iterdir()} == {'5', '10'}
 
 
 def test_a_step_that_memory_cannot_hold_is_refused(tmp_path, monkeypatch):
   monkeypatch.setattr(mesh_lib, 'memory', lambda mesh: 1000)
   with pytest.raises(errors.UserError, match='32 examples needs') as e:
-    loop.run(tiny.config(), tmp_path)
+    train.run(tiny.config(), tmp_path)
   assert '--config.train.batch_size' in str(e.value)
 
 
@@ -400,8 +400,8 @@ def test_a_run_killed_after_an_early_stop_has_stopped(tmp_path, monkeypatch):
   with monkeypatch.context() as m:
     failing(m, 'results', 1, errno.EIO)
     with pytest.raises(OSError, match='error'):
-      loop.run(config, tmp_path)
-  results = loop.run(config, tmp_path)
+      train.run(config, tmp_path)
+  results = train.run(config, tmp_path)
   assert results['stopped_early'] and results['step'] == 120
   assert results['evaluated_step'] == 40
 
@@ -421,7 +421,7 @@ def test_refusals_come_before_anything_is_made(tmp_path, option, value, words):
   config.devices = 8
   config.update_from_flattened_dict({option: value})
   with pytest.raises(errors.UserError, match=words) as e:
-    loop.run(config, tmp_path / 'run')
+    train.run(config, tmp_path / 'run')
   assert '\n' not in str(e.value)
   assert not (tmp_path / 'run').exists()
 
@@ -431,7 +431,7 @@ def test_an_image_size_that_the_network_cannot_take_is_named(tmp_path):
   config.system.cost = 'squared'
   config.train.batch_size = 8
   with pytest.raises(errors.UserError, match='1x1'):
-    loop.run(config, tmp_path)
+    train.run(config, tmp_path)
 
 
 def test_validation_keeps_the_best_state_and_stops(tmp_path, monkeypatch):
@@ -441,18 +441,18 @@ def test_validation_keeps_the_best_state_and_stops(tmp_path, monkeypatch):
       lambda *_: lambda state: losses[state.step // 40 - 1])
   config = tiny.config(steps=400, save_every=1000, log_every=100,
                        valid_every=1, patience=2, select='best')
-  results = loop.run(config, tmp_path)
+  results = train.run(config, tmp_path)
   rows = [json.loads(line) for line in
           (tmp_path / 'valid.jsonl').read_text().splitlines()]
   assert rows == [{'step': 40 * (i + 1), 'loss': losses[i]} for i in range(4)]
   assert results['stopped_early'] and results['step'] == 160
   assert results['evaluated_step'] == 80  # Of equals the first.
-  assert loop.run(config, tmp_path) == results  # It has finished.
+  assert train.run(config, tmp_path) == results  # It has finished.
 
 
 def test_validation_after_a_restart_knows_the_best(tmp_path, monkeypatch):
   config = tiny.config(steps=160, save_every=40, valid_every=1, select='best')
-  straight = loop.run(config, tmp_path / 'a')
+  straight = train.run(config, tmp_path / 'a')
   save = checkpoint.Checkpoints.save
 
   def dying(self, state):
@@ -463,8 +463,8 @@ def test_validation_after_a_restart_knows_the_best(tmp_path, monkeypatch):
   with monkeypatch.context() as m:
     m.setattr(checkpoint.Checkpoints, 'save', dying)
     with pytest.raises(Killed):
-      loop.run(config, tmp_path / 'b')
-  assert loop.run(config, tmp_path / 'b')['metrics'] == straight['metrics']
+      train.run(config, tmp_path / 'b')
+  assert train.run(config, tmp_path / 'b')['metrics'] == straight['metrics']
   for name in ('valid.jsonl', 'metrics.jsonl'):
     assert ((tmp_path / 'a' / name).read_text()
             == (tmp_path / 'b' / name).read_text())

@@ -12,7 +12,7 @@ import pytest
 
 import swae_jax
 from swae_jax.commands import verify
-from swae_jax.training import loop
+from swae_jax.training import train
 import tiny
 
 OLD = sorted((pathlib.Path(__file__).parent / 'old').iterdir())
@@ -37,10 +37,10 @@ def test_it_gives_the_codes_it_gave(old):
 @pytest.mark.parametrize('old', OLD, ids=lambda old: old.name)
 def test_it_goes_on(old, tmp_path, capsys):
   workdir = shutil.copytree(old, tmp_path / 'run')
-  results = loop.run(tiny.config(steps=12), workdir)
+  results = train.run(tiny.config(steps=12), workdir)
   assert results['step'] == 12
   assert 'resuming at step 10' in capsys.readouterr().out
-  straight = loop.run(tiny.config(steps=12), tmp_path / 'straight')
+  straight = train.run(tiny.config(steps=12), tmp_path / 'straight')
   for mine, theirs in zip(results['metrics'], straight['metrics'], strict=True):
     assert mine['name'] == theirs['name']
     np.testing.assert_allclose(mine['value'], theirs['value'], rtol=1e-4)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from swae_jax import errors
-from swae_jax.training import loop, resume
+from swae_jax.training import train, resume
 from swae_jax.workdir import files, metrics_log
 import tiny
 
@@ -123,9 +123,9 @@ def test_events_are_on_disk_while_a_run_goes_on(tmp_path, monkeypatch):
 
 def test_a_run_writes_events_if_asked(tmp_path):
   pytest.importorskip('tensorboardX')
-  loop.run(tiny.config(steps=4), tmp_path)
+  train.run(tiny.config(steps=4), tmp_path)
   assert not (tmp_path / 'tensorboard').exists()
-  loop.run(tiny.config(steps=8, tensorboard=True), tmp_path)
+  train.run(tiny.config(steps=8, tensorboard=True), tmp_path)
   found = scalars(tmp_path / 'tensorboard')
   last = metrics_log.Metrics(tmp_path / 'metrics.jsonl', 8, write=False).rows[-1]
   assert found['metrics/loss'].keys() == {6, 8}

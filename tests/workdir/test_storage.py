@@ -16,7 +16,7 @@ import pytest
 from swae_jax import errors
 from swae_jax import model as model_lib
 from swae_jax.commands import report, verify
-from swae_jax.training import loop
+from swae_jax.training import train
 from swae_jax.workdir import checkpoint, files, folder, lease, lock, storage
 import tiny
 
@@ -38,7 +38,7 @@ def store():
 def straight(tmp_path_factory):
   """(workdir, results) of a run in a folder."""
   workdir = tmp_path_factory.mktemp('straight')
-  return workdir, loop.run(tiny.config(save_every=2), workdir)
+  return workdir, train.run(tiny.config(save_every=2), workdir)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def workdir(store):
   """A run in a bucket that has come to step 6."""
   store.objects.clear()
   where = 'gs://bucket/runs/a'
-  loop.run(tiny.config(save_every=2, steps=6), where)
+  train.run(tiny.config(save_every=2, steps=6), where)
   return storage.path(where)
 
 
@@ -61,7 +61,7 @@ def same(workdir, straight):
 
 def finish(workdir, capsys):
   capsys.readouterr()
-  loop.run(tiny.config(save_every=2), workdir)
+  train.run(tiny.config(save_every=2), workdir)
   return capsys.readouterr().out
 
 
@@ -263,7 +263,7 @@ def test_the_rules_of_buckets_hold_in_a_folder(
   monkeypatch.setattr(lease, 'SETTLED', 0.)
   workdir = storage.path(tmp_path)
   (workdir / 'images').mkdir()  # There are no folders in buckets.
-  loop.run(tiny.config(save_every=2, steps=8), workdir)
+  train.run(tiny.config(save_every=2, steps=8), workdir)
   (workdir / 'checkpoints' / '8' / checkpoint.COMMITTED).unlink()
   assert 'resuming at step 6' in finish(workdir, capsys)
   same(workdir, straight)

@@ -1,0 +1,8 @@
+"""A config file for --mode=eval: saved_config.py:WORKDIR is that run's."""
+from swae_jax.training import config as config_lib
+from swae_jax.workdir import folder
+
+
+def get_config(workdir):
+  """Every option, as the run in a workdir has it."""
+  return config_lib.restore(folder.read_config(workdir).to_dict())

@@ -1,0 +1,104 @@
+"""Trains, or goes on training, and evaluates: what the main command does."""
+from collections.abc import Mapping
+import contextlib
+from typing import Any
+
+import jax
+import numpy as np
+
+from swae_jax import errors
+from swae_jax.host import console as console_lib
+from swae_jax.host import mesh as mesh_lib
+from swae_jax.training import build, evaluation, resume
+from swae_jax.training import config as config_lib
+from swae_jax.training import loop as loop_lib
+from swae_jax.training import step as step_lib
+from swae_jax.workdir import digests, files, folder, lock, storage
+
+
+def run(config: Mapping[str, Any], workdir: Any = '',
+        reuse: build.Run | None = None, *, allow_config_change: bool = False,
+        restart: bool = False, patience: float = 0.) -> dict[str, Any]:
+  """Trains or goes on training, then evaluates; the same call does both.
+
+  Args:
+    config: the options, as a config file returns them.
+    workdir: where the run is kept; runs/<config.name> if not given.
+    reuse: the parts of a config that differs at most in its seed: its data and
+      its compiled functions are used again.
+    allow_config_change: also goes on where changed options make the run
+      another one.
+    restart: begins again; the old run is moved aside.
+    patience: seconds without a step after which the process ends; 0: never.
+
+  Returns:
+    The content of results.json.
+  """
+  config = config_lib.chosen(config)
+  workdir = storage.path(workdir or f'runs/{config.name}')
+  first = jax.process_index() == 0
+  console = console_lib.Console(quiet=not first)
+  changes = {} if restart else resume.check(
+      config, workdir, allow_config_change)
+  this = reuse._replace(config=config) if reuse else build.build(config)
+  results = None if restart else _finished(this, workdir)
+  if results:
+    console.finished(results, workdir)
+    return results
+  with contextlib.ExitStack() as stack:
+    if first:
+      stack.enter_context(lock.hold(workdir))
+      if restart and (aside := folder.set_aside(workdir)):
+        console.line(f'aside     the old run is now in {aside}')
+    mesh_lib.wait('locked')
+    state, kept = _open(stack, this, workdir, console)
+    console.start(this, state, workdir)
+    if changes:
+      console.line(f'changed   {resume.show(changes)}')
+    if first:
+      resume.note(workdir, int(state.step), changes)
+      files.write_json(workdir / 'config.json', config.to_dict())
+      files.write_json(workdir / 'run.json', evaluation.provenance(this, state))
+    state = loop_lib.loop(this, state, kept, console, patience)
+    results = _evaluate(this, state, kept, console)
+  return results
+
+
+def _finished(this: build.Run, workdir: Any) -> dict[str, Any] | None:
+  """The results of a run that has nothing left to do, or None."""
+  results = files.read_json(workdir / 'results.json')
+  if results and (results['step'] == this.steps or results['stopped_early']):
+    return results
+  return None
+
+
+def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
+          console: Any) -> tuple[step_lib.State, folder.Workdir]:
+  """The state that the run goes on from, and its opened workdir."""
+  state = build.init(this)
+  finite = [name for name, _ in step_lib.finite_checks(
+      np.zeros((), np.float32), state.variables.params, state.variables.stats)]
+  state, kept = folder.open_workdir(
+      stack, workdir, state, this.config.train, this.steps, finite,
+      console.line)
+  if state.step > this.steps:
+    raise errors.UserError(
+        f'{workdir} is at step {int(state.step)}, behind the {this.steps} '
+        'asked for; use another --workdir, or train for longer')
+  return state, kept
+
+
+def _evaluate(this: build.Run, state: step_lib.State, kept: folder.Workdir,
+              console: Any) -> dict[str, Any]:
+  """Evaluates the last or the best state, and writes results.json."""
+  results = {'step': int(state.step),
+             'stopped_early': int(state.step) < this.steps,
+             'state_sha256': digests.summary(state)}
+  if this.config.train.select == 'best':
+    state = kept.best.restore(state) or state  # None: no validation yet.
+  if jax.process_index() == 0:
+    results |= evaluation.evaluate(this, state, kept.folder)
+    files.write_json(kept.folder / 'results.json', results)
+    console.results(results)
+  mesh_lib.wait('evaluated')
+  return results
