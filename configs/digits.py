@@ -2,33 +2,32 @@
 
 python -m swae_jax.main --config=configs/digits.py
 
-Symmetric SWAE, 8 latents.  Others: --config=configs/digits.py:wae_mmd,
-:wae_gan, :sliced, :ae, :vae, :vampprior, :mim.
+Symmetric SWAE, 8 latents, in less than a minute on two CPU cores.  Others:
+--config=configs/digits.py:wae_mmd, :wae_gan, :sliced, :ae, :vae, :vampprior,
+:mim.
 """
 from swae_jax.training import presets
 
-COMMON = {'train.epochs': 50, 'train.save_every': 120}
+# On 8x8 pixels a perceptron learns more in seconds than the convolutional
+# networks of the papers in minutes.
+MLP = {
+    'network.name': 'mlp',
+    'train.epochs': 200,
+    'train.save_every': 600,
+}
+FEW = {'train.valid_every': 0, 'train.select': 'last'}
 
 SETTINGS = {
-    # There are 1297 training images.
-    'mim': {**presets.MIM, 'system.mim.components': 200},
-    # On so few pixels Adam alone learns faster.
-    'swae': {**presets.SWAE, 'system.swae.components': 200,
-             'optimizers.model.name': 'adam'},
-    'swae/reference_code': {
-        **presets.SWAE_CODE, 'system.swae.components': 200,
-        'system.swae.mean_floor': 1 / 512},
-    'vampprior': {**presets.VAMPPRIOR, 'system.vampprior.components': 200},
-    # The network of Tolstikhin et al. does not take 8x8 pixels.
-    'wae_gan': {**presets.WAE_GAN, 'network.name': 'gated_conv'},
-    'wae_gan/reference_code': {
-        **presets.WAE_GAN_CODE, 'network.name': 'gated_conv'},
-    'wae_mmd': {**presets.WAE_MMD, 'network.name': 'gated_conv'},
-    'wae_mmd/reference_code': {
-        **presets.WAE_MMD_CODE, 'network.name': 'gated_conv'},
-}
+    name: {**preset, **({} if name == 'vae/flax_example' else MLP)}
+    for name, preset in presets.SETTINGS.items()}
+# There are 1297 training images, and 200 of them make a prior.
+for system in ('swae', 'vampprior', 'mim'):
+  for name in (system, f'{system}/reference_code'):
+    SETTINGS[name][f'system.{system}.components'] = 200
+SETTINGS['swae'].update(FEW)
+SETTINGS['swae/reference_code']['system.swae.mean_floor'] = 1 / 512
 
 
 def get_config(setting='swae'):
   """Every option of a setting on the digits."""
-  return presets.get_config('digits', setting, SETTINGS, COMMON)
+  return presets.get_config('digits', setting, SETTINGS)
