@@ -58,31 +58,46 @@ def plain(error: BaseException) -> errors.UserError:
     return errors.UserError(
         f'--config: there is no option {asked!r}'
         f'{f", did you mean {near[1]!r}?" if near else ""}')
+  found = re.match(r'flag --config\.([\w.]+)=(.*?): ', str(error), re.DOTALL)
+  if found:
+    from swae_jax.training import config as config_lib
+    return config_lib.mistyped(found[1], found[2])
   if isinstance(error, (flags.Error, KeyboardInterrupt)):
     return errors.UserError(error)
   return errors.UserError(f'--config: {type(error).__name__}: {error}')
 
 
-def check_file(argv: list[str]) -> None:
-  """Refuses a config file that is not there, before its options are read."""
+def with_config_file(argv: list[str]) -> list[str]:
+  """The flags with the path of the config file as it is.
+
+  configs/NAME.py, where there is no such file, is the one that comes with the
+  package.  Raises UserError where there is none either.
+  """
+  argv = list(argv)
   for i, arg in enumerate(argv[1:], 1):
     name, equals, value = arg.lstrip('-').partition('=')
     if arg == '--':
-      return
+      break
     if name == 'config' and arg.startswith('-'):
-      value = value if equals else (argv[i + 1:] or [''])[0]
-      path = value.partition(':')[0]
-      if not pathlib.Path(path).is_file():
+      at = i if equals else min(i + 1, len(argv) - 1)
+      value = value if equals else argv[at]
+      path, colon, setting = value.partition(':')
+      found = pathlib.Path(path)
+      if not found.is_file() and found.parent.name == 'configs':
+        from swae_jax.training import shipped
+        found = shipped.find(found.stem)
+      elif not found.is_file():
         raise errors.UserError(
             f'--config={value}: there is no file {path!r}; try '
-            '--config=configs/digits.py from the root of a checkout')
+            '--config=configs/digits.py')
+      argv[at] = f'{"--config=" if equals else ""}{found}{colon}{setting}'
+  return argv
 
 
 def parse(argv: list[str]) -> list[str]:
   """Reads the flags and with them the config."""
   try:
-    check_file(argv)
-    argv = with_saved_config(argv)
+    argv = with_saved_config(with_config_file(argv))
     rest = flags.FLAGS(argv)
     if MODE.value == 'eval' and not WORKDIR.value:
       raise errors.UserError('--mode=eval needs the --workdir of a run')

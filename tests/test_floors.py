@@ -1,6 +1,7 @@
-"""The floors of the house: a module imports only what lies below it."""
+"""The floors of the house: a room imports only rooms above it in this list."""
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -9,26 +10,13 @@ import pytest
 import swae_jax
 
 ROOT = pathlib.Path(swae_jax.__file__).parent
-FLOORS = [
-    {'cluster', 'digests', 'errors', 'faults', 'lease', 'losses', 'priors',
-     'signals', 'storage'},
-    {'lock', 'networks', 'optimizers', 'watchdog'},
-    {'systems', 'data'},
-    {'evals', 'mesh', 'step'},
-    {'build', 'checkpoint', 'record', 'progress'},
-    {'evaluate', 'keep', 'resume', 'rows', 'validation'},
-    {'saved', 'train'},
-    {'dry_run', 'grid', 'trained'},
-    {'command', 'tabulate'},
-    {'apply', 'doctor', 'export', 'main', 'prepare', 'report', 'tables',
-     'verify'},
-]
-FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
-OPEN_TO_ALL = {'errors'}
+OPEN_TO_ALL = ('errors', 'options')
+FLOORS = ('losses', 'priors', 'networks', 'systems', 'data', 'evals', 'host',
+          'workdir', 'training', 'model', 'commands', 'main', '__main__')
 
 
-def imported(path):
-  """Names of modules of the package that a file imports."""
+def rooms(path):
+  """Names of the rooms of the package that a file imports."""
   for node in ast.walk(ast.parse(path.read_text())):
     if isinstance(node, ast.ImportFrom) and node.module:
       if node.module == 'swae_jax':
@@ -40,23 +28,30 @@ def imported(path):
                   if alias.name.startswith('swae_jax.'))
 
 
-def modules():
-  return [p for p in sorted(ROOT.rglob('*.py'))
-          if p != ROOT / '__init__.py']
+def room(path):
+  return path.relative_to(ROOT).parts[0].removesuffix('.py')
 
 
-@pytest.mark.parametrize('path', modules(), ids=lambda p: str(
-    p.relative_to(ROOT)))
-def test_imports_go_down(path):
-  here = path.relative_to(ROOT).parts[0].removesuffix('.py')
-  for there in imported(path):
-    if there != here and there not in OPEN_TO_ALL:
-      assert FLOOR[there] < FLOOR[here], f'{path} imports {there}'
+MODULES = [p for p in sorted(ROOT.rglob('*.py')) if p != ROOT / '__init__.py']
 
 
-def test_every_module_has_a_floor():
-  names = {p.relative_to(ROOT).parts[0].removesuffix('.py') for p in modules()}
-  assert names == FLOOR.keys()
+@pytest.mark.parametrize('path', MODULES,
+                         ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_up_the_list(path):
+  for there in set(rooms(path)) - {room(path), *OPEN_TO_ALL, '__version__'}:
+    assert room(path) not in OPEN_TO_ALL
+    assert FLOORS.index(there) < FLOORS.index(room(path)), there
+
+
+def test_the_list_is_the_house():
+  assert {room(path) for path in MODULES} == {*FLOORS, *OPEN_TO_ALL}
+
+
+def test_the_tree_of_the_readme_is_the_house():
+  text = (ROOT.parent / 'README.md').read_text()
+  tree = text[text.index('swae_jax/\n'):]
+  names = re.findall(r'^  (\w+)(?:/|\.py)', tree[:tree.index('```')], re.M)
+  assert {*FLOORS, *OPEN_TO_ALL} == {*names} - {'__init__'}
 
 
 @pytest.mark.parametrize('module', ['losses', 'priors'])
@@ -64,7 +59,7 @@ def test_the_ground_floor_needs_only_jax(module):
   code = f'''
 import sys, swae_jax, swae_jax.{module}
 heavy = {{'flax', 'optax', 'orbax', 'ml_collections', 'chex', 'sklearn',
-         'matplotlib', 'PIL', 'tensorflow'}}
+         'matplotlib', 'PIL', 'tensorflow', 'absl', 'rich', 'ott'}}
 sys.exit(', '.join(
     sorted(heavy & {{m.split('.')[0] for m in sys.modules}})) or 0)
 '''

@@ -141,6 +141,19 @@ def put(config: ml_collections.ConfigDict, option: str, value: Any) -> None:
                          f'{options.near(option, flat(config.to_dict()))}')
 
 
+def mistyped(option: str, text: str) -> errors.UserError:
+  """The error for a text that is no value of an option."""
+  value = at(defaults(), option)
+  kinds = {bool: 'true or false', int: 'a whole number', float: 'a number',
+           str: 'a text', tuple: f'a list in brackets, such as {value}'}
+  if type(value) in kinds:
+    return errors.UserError(
+        f'--config.{option}={text}: it must be {kinds[type(value)]}')
+  return errors.UserError(
+      f'--config.{option}={text}: this is a section of options; give '
+      f'--config.{option}.name={text}, or one option in it')
+
+
 def flat(value: Any, name: str = '') -> dict[str, Any]:
   """{a.b: value} of nested dicts."""
   if not isinstance(value, dict):
