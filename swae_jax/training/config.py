@@ -246,7 +246,7 @@ def chosen(config: Any) -> ml_collections.ConfigDict:
     errors.UserError: a name or an option that does not exist, a value out of
       range, or an option of a part that is not chosen and no default.
   """
-  given = config.to_dict() if hasattr(config, 'to_dict') else dict(config)
+  given = _plain(config)
   general = {k: v for k, v in given.items() if k in General._fields}
   out = options.check('config', options.of_fields(General), general)
   known = {*General._fields, *PARTS, 'optimizers', 'train', 'evals'}
@@ -368,11 +368,16 @@ def _evals(given: Mapping[str, Any]) -> dict[str, Any]:
   return found
 
 
+def _plain(config: Any) -> dict[str, Any]:
+  """A config as nested dicts."""
+  return config.to_dict() if hasattr(config, 'to_dict') else dict(config)
+
+
 def restore(saved: Mapping[str, Any]) -> ml_collections.ConfigDict:
   """The config with every option of a run whose chosen ones were kept."""
   config = defaults()
   for name in evals.EVALS:
     config.evals[name].run = name in saved['evals']
-  for option, value in flat(dict(saved)).items():
+  for option, value in flat(_plain(saved)).items():
     put(config, option, tuple(value) if isinstance(value, list) else value)
   return config
