@@ -1,25 +1,30 @@
 #!/usr/bin/env bash
-# A virtual environment in .venv with the pinned packages, if it is not there.
-# Sourced by the other scripts, from the root of the repository.
+# Makes a virtual environment with the pinned packages and swae_jax itself,
+# editable, where there is none yet; makes it anew when the pins change.
+# The other scripts source this file.
 #   PYTHON   the interpreter to begin with (3.11 or later)
-#   VENV     where the environment is
+#   VENV     the folder of the environment
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VENV=${VENV:-.venv}
 PYTHON=${PYTHON:-python3}
 
-# The environment is made again when the pins change.
-want=$(cksum < requirements.txt)
-if [ "$(cat "$VENV/installed" 2>/dev/null)" != "$want" ]; then
+# A note in the environment says for which pins it was made.
+pins=$(cat requirements.txt setup.cfg pyproject.toml | cksum)
+if [ "$(cat "$VENV/installed" 2>/dev/null)" != "$pins" ]; then
   "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "swae_jax needs Python 3.11 or later; $PYTHON is $("$PYTHON" -V 2>&1);" \
-         "set PYTHON=" >&2
+    echo "swae_jax needs Python 3.11 or later; $PYTHON is" \
+         "$("$PYTHON" -V 2>&1 || true); set PYTHON=" >&2
     exit 2
   }
   echo "installing into $VENV (once)"
   [ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV"
-  "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check \
-    -r requirements.txt
-  echo "$want" > "$VENV/installed"
+  pip=("$VENV/bin/python" -m pip install --quiet --disable-pip-version-check)
+  "${pip[@]}" -r requirements.txt
+  "${pip[@]}" --no-deps --no-build-isolation --editable .
+  echo "$pins" > "$VENV/installed"
+  echo "installed; this enters the environment:  . $VENV/bin/activate"
+elif [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  echo "nothing to install; this enters the environment:  . $VENV/bin/activate"
 fi

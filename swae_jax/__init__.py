@@ -1,21 +1,28 @@
-"""Wasserstein-type autoencoders in JAX."""
-import importlib
+"""Wasserstein-type autoencoders in JAX and Flax."""
+from typing import Any
 
 __version__ = '0.1.0'
 
-# Loaded when first named, so that `import swae_jax.losses` needs jax alone.
-_MODULES = ('losses', 'priors')
-_FUNCTIONS = {'load': 'model'}  # By name: the module that has it.
+# Loaded when they are first named: `import swae_jax.losses` needs jax alone.
+_LAZY = ('load', 'losses', 'priors')
 
 
-def __getattr__(name):
-  if name in _MODULES:
-    return importlib.import_module(f'swae_jax.{name}')
-  if name in _FUNCTIONS:
-    module = importlib.import_module(f'swae_jax.{_FUNCTIONS[name]}')
-    return getattr(module, name)
-  raise AttributeError(f'swae_jax has no {name!r}')
+def __getattr__(name: str) -> Any:
+  if name not in _LAZY:
+    raise AttributeError(f'swae_jax has no {name!r}')
+  # `from swae_jax import ...` would ask this function again.
+  import swae_jax.errors as errors
+  try:
+    if name == 'losses':
+      import swae_jax.losses as module
+    elif name == 'priors':
+      import swae_jax.priors as module
+    else:
+      import swae_jax.model as module
+  except ModuleNotFoundError as e:
+    raise errors.missing(e.name) or e from None
+  return module if name in ('losses', 'priors') else getattr(module, name)
 
 
-def __dir__():
-  return sorted([*globals(), *_MODULES, *_FUNCTIONS])
+def __dir__() -> list[str]:
+  return sorted([*globals(), *_LAZY])

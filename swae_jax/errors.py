@@ -13,6 +13,7 @@
   130  stopped by SIGINT, saved
   143  stopped by SIGTERM, saved; the same command goes on
 """
+import contextlib
 import errno
 import pathlib
 import sys
@@ -22,11 +23,25 @@ import traceback
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# The extra that installs a module, as setup.cfg has it.
+EXTRAS = {
+    'array_record': 'tfds', 'gcsfs': 'gcs', 'importlib_resources': 'tfds',
+    'ott': 'sinkhorn', 'tensorboardX': 'tensorboard',
+    'tensorflow_datasets': 'tfds',
+    **dict.fromkeys((
+        'absl', 'chex', 'etils', 'filelock', 'flatbuffers', 'flax', 'jax',
+        'jaxlib', 'jinja2', 'matplotlib', 'ml_collections', 'numpy', 'optax',
+        'orbax', 'PIL', 'pooch', 'rich', 'safetensors', 'scipy', 'sklearn',
+        ), 'train')}
 
 
 class UserError(Exception):
   """A request that cannot be carried out; exit code 2."""
   code = 2
+
+
+class MissingPackage(UserError, ImportError):
+  """A package of an extra is not installed; exit code 2."""
 
 
 class MissingData(UserError):
@@ -83,6 +98,15 @@ def is_full(error):
              for e in chain(error))
 
 
+def missing(module):
+  """The error that says how to install a module of an extra, or None."""
+  module = (module or '').partition('.')[0]
+  if module not in EXTRAS:
+    return None
+  return MissingPackage(f'the package {module} is not installed: '
+                        f"pip install 'swae_jax[{EXTRAS[module]}]'")
+
+
 def explain(error):
   """(exit code, what to say) of an error of any type."""
   text = ' '.join(str(error).split()) or type(error).__name__
@@ -115,6 +139,8 @@ def write_traceback(error, folder):
 
 def end(error, folder=None, verbose=False):
   """Leaves with one line on what is wrong, and its exit code."""
+  if isinstance(error, ModuleNotFoundError):
+    error = missing(error.name) or error
   code, text = explain(error)
   if verbose:
     traceback.print_exception(error)
@@ -125,3 +151,14 @@ def end(error, folder=None, verbose=False):
       text += '; --verbose shows the traceback'
   print(f'swae_jax: {text}', file=sys.stderr, flush=True)
   sys.exit(code)
+
+
+@contextlib.contextmanager
+def one_line(folder=None, verbose=False):
+  """Ends the program, as `end` does, where its block raises an error."""
+  try:
+    yield
+  except BrokenPipeError:
+    raise  # Nobody reads the output any more; a traceback would help nobody.
+  except (Exception, KeyboardInterrupt) as e:
+    end(e, folder, verbose)

@@ -1,0 +1,112 @@
+"""The commands of swae_jax: swae COMMAND, or python -m swae_jax COMMAND."""
+import os
+import sys
+
+from swae_jax import __version__, errors
+from swae_jax.host import signals
+
+# A command loads its modules only when it is called: `swae --help` is quick,
+# and `swae doctor` starts where nothing is installed.
+
+
+def _train(argv: list[str], *mode: str) -> None:
+  from absl import app, flags
+
+  from swae_jax import main
+  if {'--help', '-h', '-help'} & set(argv):
+    print(f'{main.__doc__}{flags.FLAGS.module_help(main)}')
+    return
+  app.run(main.main, ['swae', *mode, *argv], flags_parser=main.parse)
+
+
+def _eval(argv: list[str]) -> None:
+  _train(argv, '--mode=eval')
+
+
+def _tables(argv: list[str]) -> None:
+  from swae_jax.commands.tables import main
+  main.main(argv)
+
+
+def _report(argv: list[str]) -> None:
+  from swae_jax.commands import report
+  report.main(argv)
+
+
+def _apply(argv: list[str]) -> None:
+  from swae_jax.commands import apply
+  apply.main(argv)
+
+
+def _export(argv: list[str]) -> None:
+  from swae_jax.commands import export
+  export.main(argv)
+
+
+def _prepare(argv: list[str]) -> None:
+  from swae_jax.commands import prepare
+  prepare.main(argv)
+
+
+def _verify(argv: list[str]) -> None:
+  from swae_jax.commands import verify
+  verify.main(argv)
+
+
+def _doctor(argv: list[str]) -> None:
+  from swae_jax.commands import doctor
+  doctor.main(argv)
+
+
+COMMANDS = {
+    'train': (_train, 'train a system, then evaluate it'),
+    'eval': (_eval, 'evaluate a trained run once more'),
+    'tables': (_tables, 'make the runs of a table of a paper, and the table'),
+    'report': (_report, 'write one HTML page on a run, or on several'),
+    'apply': (_apply, 'encode, decode, sample or interpolate pictures'),
+    'export': (_export, 'write a trained system to files that stand alone'),
+    'prepare': (_prepare, 'fetch a data set, check it and decode it once'),
+    'verify': (_verify, 'check every file that a run has left'),
+    'doctor': (_doctor, 'look for what this machine lacks'),
+}
+
+
+def usage() -> str:
+  """What `swae --help` prints."""
+  lines = [f'  {name:9}{text}' for name, (_, text) in COMMANDS.items()]
+  return '\n'.join([
+      f'swae_jax {__version__}: Wasserstein-type autoencoders in JAX and Flax',
+      '', 'usage: swae COMMAND [flags]', '', *lines, '',
+      'swae COMMAND --help describes the flags of a command.'])
+
+
+def run(argv: list[str]) -> None:
+  """Does what a command line asks for; an error is one line and a code."""
+  name = argv[0] if argv else ''
+  if name in ('--help', '-h', 'help'):
+    print(usage())
+  elif name == '--version':
+    print(__version__)
+  elif name in COMMANDS:
+    with errors.one_line():
+      COMMANDS[name][0](argv[1:])
+  else:
+    from swae_jax import options  # Only where something went wrong.
+    errors.end(errors.UserError(
+        f'there is no command {name!r}{options.near(name, COMMANDS)}' if name
+        else f'give a command: {", ".join(COMMANDS)}; see swae --help'))
+
+
+def main() -> None:
+  """The console script."""
+  signals.install()
+  try:
+    run(sys.argv[1:])
+    sys.stdout.flush()
+  except BrokenPipeError:  # The reader of the output, such as head, has ended.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(141)
+
+
+if __name__ == '__main__':
+  main()
