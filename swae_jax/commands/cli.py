@@ -1,38 +1,83 @@
-"""What the commands that use a trained system share."""
+"""The parts that commands share: the parser, types of flags, a trained system.
+"""
 import argparse
+from collections.abc import Callable, Iterator
+import contextlib
+import pathlib
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from swae_jax import errors
+
+if TYPE_CHECKING:  # A mistake in a flag shows before jax is loaded.
+  from swae_jax import model
 
 
 class Parser(argparse.ArgumentParser):
   """A parser that says in one line what is wrong."""
 
-  def error(self, message):
-    """Leaves with the message."""
+  def error(self, message: str) -> NoReturn:
+    """Ends the program with the message and code 2."""
     errors.end(errors.UserError(f'{message}; see {self.prog} --help'))
+    raise AssertionError  # `end` does not return.
 
 
-def parser(doc, **options):
-  """A parser with the doc string of a command as its help."""
+def parser(doc: str | None, **options: Any) -> Parser:
+  """A parser with the docstring of a command as its help."""
   return Parser(description=doc, allow_abbrev=False,
                 formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
 
-def add_model(to):
-  """The flags that say which system it is."""
+def whole(low: int, high: float = float('inf')) -> Callable[[str], int]:
+  """A type of flags: whole numbers from `low` to `high`."""
+
+  def number(text: str) -> int:
+    try:
+      value = int(text)
+    except ValueError:
+      value = None
+    if value is None or not low <= value <= high:
+      limit = '' if high == float('inf') else f' and at most {high}'
+      raise argparse.ArgumentTypeError(
+          f'{text}: it must be a whole number, at least {low}{limit}')
+    return value
+
+  return number
+
+
+SEED = whole(0, 2**32 - 1)  # JAX's keys take no more bits.
+
+
+def path(text: str) -> pathlib.Path:
+  """A type of flags: a path on a disk, ~ being the home folder."""
+  try:
+    found = pathlib.Path(text).expanduser()
+    found.exists()
+  except (OSError, RuntimeError, ValueError) as e:
+    raise argparse.ArgumentTypeError(f'{text!r}: {e}') from e
+  return found
+
+
+def add_model(to: argparse.ArgumentParser) -> None:
+  """Adds the flags that name a trained system."""
   which = to.add_mutually_exclusive_group(required=True)
   which.add_argument('--workdir', dest='model', metavar='DIR',
                      help='the workdir of a run')
   which.add_argument('--model', dest='model', metavar='FILE',
-                     help='a .safetensors file of swae_jax.export')
+                     help='a .safetensors file that swae export has written')
 
 
-def run(do, flags):
-  """do(model, flags), or one line on what is wrong."""
+def load(flags: argparse.Namespace) -> 'model.Model':
+  """The trained system that the flags name."""
+  from swae_jax import model
+  return model.load(flags.model)
+
+
+@contextlib.contextmanager
+def user_paths() -> Iterator[None]:
+  """Says in one line where a path that the user has given cannot be used."""
   try:
-    from swae_jax import model as model_lib
-    do(model_lib.load(flags.model), flags)
-  except (Exception, KeyboardInterrupt) as e:
-    if isinstance(e, OSError) and not errors.is_full(e):
-      e = errors.UserError(e)  # Of a path that the user has given.
-    errors.end(e)
+    yield
+  except OSError as e:
+    if errors.is_full(e) or isinstance(e, BrokenPipeError):
+      raise
+    raise errors.UserError(e) from e

@@ -1,47 +1,42 @@
 """Writes a trained system to files that stand alone.
 
-  python -m swae_jax.export --workdir=RUN --output=model.safetensors
-  python -m swae_jax.export --workdir=RUN --output=model.stablehlo
+  swae export --workdir=RUN --output=model.safetensors
+  swae export --workdir=RUN --output=model.stablehlo
 
-*.safetensors is one file with all variables, bit for bit, the config and what
-the system must know of images: swae_jax.load takes it in place of the run.
+*.safetensors is one file with all variables, bit for bit, the config, and the
+shape and range of the images.  swae_jax.load and swae apply take the file in
+place of the run.
 
-*.stablehlo is a folder of functions that need jax alone, of any number of
-rows, for cpu, cuda and tpu, with the weights in them:
+*.stablehlo is a folder of functions with the weights in them.  They need jax
+alone, take any number of rows and run on cpu, cuda and tpu:
 
-  encode.bin  images float32 [B, H, W, C] -> codes [B, D]; bytes times 1 / 255
+  encode.bin  images float32 [B, H, W, C] -> codes [B, D]
+              (of uint8 images: the values divided by 255)
   decode.bin  codes float32 [B, D] -> images float32 [B, H, W, C]
-  sample.bin  a key for each image uint32 [B, 2] -> images float32 [B, H, W, C]
-  about.json  the config, and what images it takes
+  sample.bin  keys uint32 [B, 2], one for each image -> images float32
+  about.json  the config, and the shape and range of the images
 
-  encode = jax.export.deserialize(open('encode.bin', 'rb').read())
+  encode = jax.export.deserialize(bytearray(open('encode.bin', 'rb').read()))
   z = encode.call(x)
 
-Their convolutions have the form 'plain', since one form must do everywhere;
-swae_jax.load chooses by the device, which is faster on a CPU.
+One form of convolution must serve all platforms here; swae_jax.load chooses the
+form by the device and is faster on a CPU.
 """
-import importlib
+from collections.abc import Callable
 import json
 import pathlib
+from typing import TYPE_CHECKING, Any
 
-from swae_jax import errors
 from swae_jax.commands import cli
+
+if TYPE_CHECKING:  # A mistake in a flag shows before jax is loaded.
+  from swae_jax.model import Model
 
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 
 
-def need(package):
-  """Refuses to begin without a package that is not always there."""
-  try:
-    importlib.import_module(package)
-  except ImportError:
-    raise errors.UserError(f'this export needs {package}: pip install '
-                           f"{package}, or '.[export]' for all") from None
-
-
-def write_safetensors(model, path):
-  """One file for swae_jax.load, replaced in one move."""
-  need('safetensors')
+def write_safetensors(model: 'Model', path: pathlib.Path) -> None:
+  """Writes one file for swae_jax.load, in one move."""
   import numpy as np
   from safetensors import numpy as safetensors
 
@@ -54,7 +49,7 @@ def write_safetensors(model, path):
       arrays, {'swae_jax': text, 'sha256': model_lib.seal(text, arrays)}))
 
 
-def functions(model):
+def functions(model: 'Model') -> dict[str, tuple[Callable, Any, tuple]]:
   """{name: (function, type and shape of a row of its argument)}."""
   import jax
   import jax.numpy as jnp
@@ -84,9 +79,9 @@ def functions(model):
           'sample': (sample, jnp.uint32, (2,))}
 
 
-def write_stablehlo(model, path):
-  """A folder of functions for jax.export.deserialize."""
-  need('flatbuffers')
+def write_stablehlo(model: 'Model', path: pathlib.Path) -> None:
+  """Writes a folder of functions for jax.export.deserialize."""
+  import flatbuffers  # noqa: F401  # jax.export needs it and says so late.
   import jax
   from jax import export
 
@@ -102,22 +97,20 @@ def write_stablehlo(model, path):
 WRITERS = {'.safetensors': write_safetensors, '.stablehlo': write_stablehlo}
 
 
-def main(argv=None):
+def main(argv: list[str]) -> None:
   """Exports the system that the flags name."""
-  parser = cli.parser(__doc__, prog='python -m swae_jax.export')
+  parser = cli.parser(__doc__, prog='swae export')
   cli.add_model(parser)
-  parser.add_argument('--output', required=True, type=pathlib.Path,
-                      metavar='PATH', help='ends in .safetensors or .stablehlo')
+  parser.add_argument('--output', required=True, type=cli.path, metavar='PATH',
+                      help='ends in .safetensors or .stablehlo')
   flags = parser.parse_args(argv)
   if flags.output.suffix not in WRITERS:
     parser.error(f'--output={flags.output}: end it in {" or ".join(WRITERS)}')
-
-  def write(model, flags):
+  if flags.output.is_dir() != (flags.output.suffix == '.stablehlo') and (
+      flags.output.exists()):
+    parser.error(f'--output={flags.output}: it is '
+                 f'{"a folder" if flags.output.is_dir() else "no folder"}')
+  with cli.user_paths():
+    model = cli.load(flags)
     WRITERS[flags.output.suffix](model, flags.output)
-    print(f'{flags.output}: {model}')
-
-  cli.run(write, flags)
-
-
-if __name__ == '__main__':
-  main()
+  print(f'{flags.output}: {model}')

@@ -1,6 +1,9 @@
-"""Images and codes by name, from files and into files."""
+"""Pictures and codes, each with a name, read from files and written to files.
+"""
 import io
 import math
+import pathlib
+from typing import Any
 import zipfile
 
 import numpy as np
@@ -14,18 +17,23 @@ from swae_jax.workdir import files
 ARRAYS = ('.npz', '.npy')
 
 
-def numbered(n):
-  """Names for what has none."""
+def numbered(n: int) -> list[str]:
+  """Names for n rows that have none."""
   return [f'{i:05d}' for i in range(n)]
 
 
-def read_array(path, key):
-  """(array, names) of a .npz file with `key` or one array, or a .npy file."""
+def read_array(path: pathlib.Path, key: str) -> tuple[np.ndarray, list[str]]:
+  """The array of a .npy file, or of a .npz file with `key` or one array alone.
+
+  Returns:
+    The array, and a name for each of its rows: 'names' of a .npz file, or
+    numbers.
+  """
   try:
     with open(path, 'rb') as file:
       found = np.load(file)
       if isinstance(found, np.ndarray):
-        return found, numbered(len(found))
+        found = {key: found}
       found = dict(found)
   except (ValueError, EOFError, TypeError, zipfile.BadZipFile) as e:
     raise errors.DamagedData(f'{path}: no array can be read ({e})') from e
@@ -36,26 +44,47 @@ def read_array(path, key):
         f'{", ".join(sorted(found)) or "none"}')
   array = found[key if key in found else min(found)]
   if array.ndim < 1 or names is not None and len(names) != len(array):
-    raise errors.UserError(f'{path}: {list(array.shape)} is not a row for each '
-                           f'of {"the" if names is None else len(names)} names')
+    raise errors.UserError(
+        f'{path}: the array {list(array.shape)} must have a row for each of '
+        f'{"its" if names is None else len(names)} names')
   return array, numbered(len(array)) if names is None else [
       str(name) for name in names]
 
 
-def resizing(config, shape, crop):
-  """How pictures of other sizes are fitted, or None: not at all."""
+def resizing(config: dict[str, Any], shape: tuple[int, ...], crop: str | None
+             ) -> pictures.How | None:
+  """How pictures of another size are fitted, or None: they are refused.
+
+  Args:
+    config: that of the run.
+    shape: of the images that the system takes [H, W, C].
+    crop: a name in folder.CROPS, or None: as in training.
+  """
   size, channels = shape[1:]
   data = config['data']
+  own = data.get(data['name'], {})
   if crop is None and data['name'] == 'celeba':
-    return pictures.How(size, channels, *celeba.CROPS[data['crop']])
+    return pictures.How(size, channels, *celeba.CROPS[own['crop']])
   if crop is None and data['name'] == 'folder':
-    crop = data['crop']
-  return crop and pictures.How(size, channels, Image.Resampling.LANCZOS,
-                             folder.CROPS[crop])
+    crop = own['crop']
+  if crop is None:
+    return None
+  return pictures.How(size, channels, Image.Resampling.LANCZOS,
+                      folder.CROPS[crop])
 
 
-def read_pictures(path, shape, how):
-  """(uint8 [N, H, W, C], names) of a folder, a zip file or one picture."""
+def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
+                  how: pictures.How | None) -> tuple[np.ndarray, list[str]]:
+  """The pictures of a folder, of a zip file or of one file, and their names.
+
+  Args:
+    path: of the folder or file.
+    shape: of an image [H, W, C].
+    how: pictures of another size are fitted, or None: they are refused.
+
+  Returns:
+    uint8 [N, H, W, C], and N names.
+  """
   if path.is_dir() or path.suffix.lower() == '.zip':
     found = pictures.pictures(path)
   else:
@@ -69,7 +98,12 @@ def read_pictures(path, shape, how):
     raise errors.UserError(
         f'the system takes {height}x{width}x{channels}, which is no square '
         'picture, grey or RGB: give --input as a .npz or .npy file')
-  exact = pictures.How(width, channels, Image.Resampling.LANCZOS, pictures.whole)
+  exact = pictures.How(width, channels, Image.Resampling.LANCZOS,
+                       pictures.whole)
+
+  def read(i):
+    return pictures.opened(found, found.names[i],
+                           lambda image: fitted(image, found.names[i]))
 
   def fitted(image, name):
     if image.size == (width, height):
@@ -81,51 +115,66 @@ def read_pictures(path, shape, how):
           ' it')
     return pictures.shrunk(image, how)
 
-  return pictures.fill(len(found.names), exact, lambda i: pictures.opened(
-      found, found.names[i], lambda image: fitted(image, found.names[i])
-  )), found.names
+  return pictures.fill(len(found.names), exact, read), found.names
 
 
-def pixels(x):
+def pixels(x: np.ndarray) -> np.ndarray:
   """Images [N, H, W, C] float -> uint8 [N, H, W] or [N, H, W, 3]."""
   x = np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)
   return x[..., 0] if x.shape[-1] == 1 else x
 
 
-def files(output, names):
-  """The file of each name in the folder `output`."""
+def paths(output: pathlib.Path, names: list[str]) -> list[pathlib.Path]:
+  """A file in the folder `output` for each name; no name leads out of it."""
   short = [name.rpartition('.')[0] if name.lower().endswith(pictures.SUFFIXES)
            else name for name in names]
   unique = len(set(short)) == len(short)
-  paths = [output / f'{name}.png' for name in (short if unique else names)]
-  for path in paths:
-    if not path.resolve().is_relative_to(output.resolve()):
-      raise errors.UserError(f'the name {path} leads out of {output}')
-  return paths
+  found = [output / f'{name}.png' for name in (short if unique else names)]
+  for name, path in zip(names, found, strict=True):
+    if '\0' in name or not path.resolve().is_relative_to(output.resolve()):
+      raise errors.UserError(f'the name {name!r} leads out of {output}')
+  return found
 
 
-def write_npz(path, **arrays):
-  """A .npz file, replaced in one move."""
+def write_npz(path: pathlib.Path, **arrays: Any) -> None:
+  """Writes a .npz file, in one move."""
   content = io.BytesIO()
   np.savez(content, **arrays)
   files.replace(path, content.getvalue())
 
 
-def write_images(output, x, names, columns=None):
-  """Images [N, H, W, C] into one picture, an array or a folder."""
-  from swae_jax.evals import base, pictures
+def write_images(output: pathlib.Path, x: np.ndarray, names: list[str],
+                 columns: int | None = None) -> str:
+  """Writes images as one picture, an array or a folder, by the ending.
+
+  Args:
+    output: ends in .png, in .npz, or is a folder.
+    x: images [N, H, W, C].
+    names: N names, for an array or a folder.
+    columns: of one picture; as many as rows, about, if not given.
+
+  Returns:
+    A line on what was written.
+  """
+  from swae_jax.evals import base
   if output.suffix == '.npz':
     write_npz(output, images=x, names=names)
   elif not base.is_image(x.shape[1:]):
     raise errors.UserError(
         f'{"x".join(map(str, x.shape[1:]))} is no picture: end --output in '
         '.npz')
-  elif output.suffix != '.png':
-    for path, image in zip(files(output, names), pixels(x), strict=True):
-      files.save_image(path, image)
-  elif len(x) == 1:
-    files.save_image(output, pixels(x)[0])
+  elif not len(x):
+    raise errors.UserError(f'--output={output}: there are no images to write')
+  elif output.suffix == '.png':
+    _write_one(output, x, columns)
   else:
-    files.save_image(output, pictures.tile(
-        x, columns or math.isqrt(len(x) - 1) + 1))
+    for path, image in zip(paths(output, names), pixels(x), strict=True):
+      files.save_image(path, image)
   return f'{output}: {len(x)} images'
+
+
+def _write_one(output, x, columns):
+  from swae_jax.evals import pictures
+  image = pixels(x)[0] if len(x) == 1 else pictures.tile(
+      x, columns or math.isqrt(len(x) - 1) + 1)
+  files.save_image(output, image)

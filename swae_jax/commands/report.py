@@ -1,66 +1,107 @@
-"""Writes one HTML file on a run, or on several side by side.
+"""Writes one HTML page on a run, or on several side by side.
 
-python -m swae_jax.report --workdir=RUN [--output=report.html]
-python -m swae_jax.report --compare=RUN,RUN [--output=report.html]
+  swae report --workdir=RUN [--output=report.html]
+  swae report --compare=RUN,RUN [--output=report.html]
 
-The file needs no network and no other file.  A run need not have finished.
+The page needs no network and no other file.  A run need not have finished.
 """
 import base64
-import html
+from collections.abc import Iterable, Sequence
 import io
 import math
 import os
+import pathlib
 from typing import Any, NamedTuple
 
+import jinja2
+import markupsafe
 from matplotlib import figure as figures
 import numpy as np
 
 from swae_jax import errors
 from swae_jax.commands import cli
-from swae_jax.host import signals
-from swae_jax.training import evaluation, resume
-from swae_jax.workdir import files, metrics_log, storage
+from swae_jax.training import config as config_lib
+from swae_jax.workdir import files, folder, metrics_log, storage
 
-POINTS = 1000  # Of a curve; longer ones are thinned.
-STYLE = '''
-:root { color-scheme: light; }
-body { background: #fff; color: #1a1a1a; margin: 0 auto; max-width: 1180px;
-  padding: 16px; font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; line-height: 1.2; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
-p { max-width: 75ch; overflow-wrap: anywhere; }
-.box { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .875rem; width: max-content; }
-th, td { border-bottom: 1px solid #d5d5d5; padding: 4px 12px 4px 0;
-  text-align: left; vertical-align: top; }
-th { border-bottom: 2px solid #1a1a1a; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
-td { max-width: min(60ch, 48vw); overflow-wrap: anywhere; }
-td:first-child { max-width: none; white-space: nowrap; }
-.grid { display: grid; gap: 16px;
-  grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr)); }
-figure { margin: 0; min-width: 0; }
-figcaption { font-size: .875rem; overflow-wrap: anywhere; }
-img { display: block; height: auto; max-width: 100%; }
-summary { cursor: pointer; }
-'''
+POINTS = 1000  # of a curve; longer ones are thinned
+PNG = b'\x89PNG\r\n\x1a\n'
+TITLES = {  # of the pictures of evaluators
+    'samples': 'Samples: decoded from codes that are drawn from the prior',
+    'reconstructions': 'Reconstructions: test images above, decoded codes below',
+    'interpolation': 'Interpolations: decoded from straight lines between the '
+                     'codes of two test images',
+    'latent': 'Codes of the test images',
+    'neighbours': 'Test images, and their nearest neighbours by code',
+    'pca_modes': 'Principal axes of the codes, decoded',
+    'tsne': 'Codes of the test images in two dimensions, by t-SNE',
+    'denoising': 'Denoising: noisy test images, and decoded codes',
+}
 
 
 class Run(NamedTuple):
-  """What a run has left."""
+  """A run as a page shows it."""
   name: str
   workdir: Any
-  config: dict
-  about: dict  # run.json
-  results: dict  # Empty where it has not finished.
-  curves: dict  # {metric: (steps, values)}
+  config: dict[str, Any]
+  about: dict[str, Any]  # run.json
+  results: dict[str, Any]  # empty where it has not finished
+  curves: dict[str, tuple[list[int], list[float]]]  # {metric: (steps, values)}
   state: str
 
+  @property
+  def summary(self) -> str:
+    """The system, the data and the size of the run, in a sentence."""
+    parts = [f'{self.config[key]["name"]} {word}' for key, word in (
+        ('system', 'system'), ('network', 'network'), ('prior', 'prior'),
+        ('penalty', 'penalty')) if key in self.config]
+    return (f'{", ".join(parts)}, {self.config["latents"]} latents, on '
+            f'{self.config["data"]["name"]}, seed {self.config["seed"]}.')
 
-def columns(path, prefix=''):
+
+class Table(NamedTuple):
+  """Rows of values under a head."""
+  head: Sequence[str]
+  rows: list[tuple]
+
+  def align(self, column: int) -> str:
+    """The attribute of the cells of a column: numbers stand to the right."""
+    numeric = any(isinstance(row[column], (int, float)) for row in self.rows)
+    return markupsafe.Markup(' class="number"') if numeric else ''
+
+
+class Figure(NamedTuple):
+  """A picture in the page."""
+  name: str
+  title: str
+  address: str  # with the whole content
+
+
+def read(workdir: Any, name: str = '') -> Run:
+  """The Run of a workdir."""
+  workdir = storage.path(workdir).expanduser()
+  config = folder.read_config(workdir).to_dict()
+  results = files.read_json(workdir / 'results.json') or {}
+  curves = (_columns(workdir / 'metrics.jsonl')
+            | _columns(workdir / 'valid.jsonl', 'valid '))
+  last = max((steps[-1] for steps, _ in curves.values()), default=0)
+  state = f'Not finished: the last line of metrics is that of step {last}.'
+  if results:
+    early = ', stopped early' if results.get('stopped_early') else ''
+    state = f'Finished at step {results.get("step", last)}{early}.'
+  cell = files.read_json(workdir / 'cell.json') or {}
+  if cell.get('state') in ('diverged', 'failed'):
+    state = f'{cell["state"].capitalize()}: {cell.get("error", "")}'
+  return Run(name or config['name'] or workdir.name, workdir, config,
+             files.read_json(workdir / 'run.json') or {}, results, curves,
+             state)
+
+
+def _columns(path: Any, prefix: str = ''
+             ) -> dict[str, tuple[list[int], list[float]]]:
   """{metric: (steps, values)} of a file of metrics."""
   found = {}
+  if not path.exists():
+    return found
   with metrics_log.Metrics(path, np.inf, write=False) as file:
     for row in file.rows:
       for name, value in row.items():
@@ -71,61 +112,26 @@ def columns(path, prefix=''):
   return found
 
 
-def read(workdir, name=''):
-  """The Run of a workdir."""
-  workdir = storage.path(workdir)
-  config = evaluation.load_config(workdir).to_dict()
-  results = files.read_json(workdir / 'results.json') or {}
-  curves = (columns(workdir / 'metrics.jsonl')
-            | columns(workdir / 'valid.jsonl', 'valid '))
-  last = max((steps[-1] for steps, _ in curves.values()), default=0)
-  state = f'not finished: the last line is that of step {last}'
-  if results:
-    early = ', stopped early' if results['stopped_early'] else ''
-    state = f'finished at step {results["step"]}{early}'
-  cell = files.read_json(workdir / 'cell.json') or {}
-  if cell.get('state') in ('diverged', 'failed'):
-    state = f'{cell["state"]}: {cell["error"]}'
-  return Run(name or config['name'], workdir, config,
-             files.read_json(workdir / 'run.json') or {}, results, curves,
-             state)
-
-
-def label(workdirs):
+def labels(workdirs: Sequence[str]) -> list[str]:
   """Short names of folders, each its own."""
-  paths = [os.path.abspath(w) for w in workdirs]
+  paths = [os.path.abspath(os.path.expanduser(w)) for w in workdirs]
   root = os.path.commonpath([os.path.dirname(p) for p in paths])
   return [os.path.relpath(p, root) for p in paths]
 
 
-def text(value):
-  """A value for people, escaped."""
-  return html.escape(f'{value:.4f}' if isinstance(value, float)
-                     else str(value))
+def _address(kind: str, content: bytes) -> str:
+  return f'data:image/{kind};base64,{base64.b64encode(content).decode()}'
 
 
-def table(head, rows):
-  """A table in a box of its own, so that the page itself never scrolls."""
-  aligned = [' class="number"' if any(isinstance(row[i], (int, float))
-                                      for row in rows) else ''
-             for i in range(len(head))]
-  line = lambda tag, row: ''.join(
-      f'<{tag}{kind}>{text(value)}</{tag}>'
-      for kind, value in zip(aligned, row, strict=True))
-  lines = [line('th', head), *(line('td', row) for row in rows)]
-  body = '\n'.join(f'<tr>{cells}</tr>' for cells in lines)
-  return f'<div class="box"><table>\n{body}\n</table></div>'
+def curves(runs: Sequence[Run]) -> list[Figure]:
+  """A curve for each metric, the loss first."""
+  names = {name.removeprefix('valid ') for run in runs for name in run.curves}
+  return [Figure(name, name, _address('svg+xml', curve(name, runs)))
+          for name in sorted(names, key=lambda name: (name != 'loss', name))]
 
 
-def image(kind, content, name):
-  """A picture inside the page."""
-  data = base64.b64encode(content).decode()
-  return (f'<figure><img alt="{text(name)}" src="data:image/{kind};base64,'
-          f'{data}"><figcaption>{text(name)}</figcaption></figure>')
-
-
-def curve(metric, runs):
-  """A metric by step, of the training and of the validation."""
+def curve(metric: str, runs: Sequence[Run]) -> bytes:
+  """An SVG of a metric by step, of the training and of the validation."""
   page = figures.Figure((4.4, 2.8), layout='constrained')
   axes = page.add_subplot()
   several, seen = len(runs) > 1, []
@@ -134,22 +140,25 @@ def curve(metric, runs):
       if f'{split} {metric}'.strip() in run.curves:
         steps, values = run.curves[f'{split} {metric}'.strip()]
         thin = slice(None, None, -(-len(steps) // POINTS))
+        # A curve of one point is a dot.
         axes.plot(steps[thin], values[thin], line, color=f'C{i}', lw=1.2,
+                  marker='o' if len(steps) == 1 else None,
                   label=f'{run.name} {split}'.strip() if several
                   else split or 'train')
         seen += filter(math.isfinite, values)
   if seen and max(seen) > 100 * min(seen) > 0:
     axes.set_yscale('log')
   axes.set_xlabel('step')
+  axes.set_ylabel(metric)
   axes.grid(alpha=.3)
   if several or len(axes.lines) > 1:
     axes.legend(fontsize=8)
   out = io.BytesIO()
-  page.savefig(out, format='svg', metadata={'Date': None})
-  return image('svg+xml', out.getvalue(), metric)
+  page.savefig(out, format='svg', transparent=True, metadata={'Date': None})
+  return out.getvalue()
 
 
-def metrics(runs):
+def metrics(runs: Sequence[Run]) -> Table:
   """The final metrics, a column for each run."""
   found, protocols = {}, {}
   for run in runs:
@@ -158,110 +167,109 @@ def metrics(runs):
       found.setdefault(key, {})[run.name] = (
           math.nan if m['value'] is None else float(m['value']))
       protocols.setdefault(key, {})[m.get('protocol', '')] = run
-  head = [run.name for run in runs] if len(runs) > 1 else ['value']
-  return table(('metric', *head, 'samples', 'split', 'protocol'), [
+  return Table(('metric', *_head(runs), 'samples', 'split', 'protocol'), [
       (key[0], *(values.get(run.name, '') for run in runs), *key[1:],
        '; '.join(protocols[key])) for key, values in found.items()])
 
 
-def options(values, runs, same=True):
-  """Names and values, a column for each run; without `same` what differs."""
-  flat = [resume.flat(value) for value in values]
+def _head(runs: Sequence[Run]) -> list[str]:
+  return [run.name for run in runs] if len(runs) > 1 else ['value']
+
+
+def options(values: Iterable[dict], runs: Sequence[Run]) -> Table:
+  """Names and values, a column for each run."""
+  flat = [config_lib.flat(value) for value in values]
   names = list(dict.fromkeys(name for one in flat for name in one))
-  # As text: 32 is an option here, no number to be aligned.
-  rows = [(name, *(str(one.get(name, '')) for one in flat)) for name in names]
-  head = [run.name for run in runs] if len(runs) > 1 else ['value']
-  return table(('name', *head), [row for row in rows
-                                 if same or len(set(row[1:])) > 1])
+  # As text: 32 is an option here, and no number to be aligned.
+  return Table(('name', *_head(runs)), [
+      (name, *(str(one.get(name, '')) for one in flat)) for name in names])
 
 
-def grid(parts):
-  """As many columns as the screen has room for."""
-  return '<div class="grid">\n' + '\n'.join(parts) + '\n</div>'
+def differing(table: Table) -> Table | None:
+  """The rows of `options` whose values differ, or None if there is one run."""
+  if len(table.head) < 3:
+    return None
+  return table._replace(rows=[r for r in table.rows if len(set(r[1:])) > 1])
 
 
-def pictures(runs):
-  """All that the runs have drawn, those of one name side by side."""
+def pictures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
+  """{title: pictures} that the runs have drawn."""
   found = {}
   for run in runs:
     for path in sorted((run.workdir / 'images').glob('*.png')):
-      found.setdefault(path.stem, {})[run.name] = path.read_bytes()
-  if len(runs) == 1:
-    return grid(image('png', content, name) for name, by_run in found.items()
-                for content in by_run.values())
-  return '\n'.join(f'<h3>{text(name)}</h3>\n' + grid(
-      image('png', content, f'{name}, {run}')
-      for run, content in by_run.items()) for name, by_run in found.items())
+      if content := _own(run, path):
+        title = TITLES.get(path.stem, path.stem.replace('_', ' '))
+        group = title if len(runs) > 1 else ''
+        name = path.stem + (f', {run.name}' if len(runs) > 1 else '')
+        found.setdefault(group, []).append(Figure(
+            name, run.name if len(runs) > 1 else title,
+            _address('png', content)))
+  return found
 
 
-def digests(run):
-  """What tells whether two results are the same."""
+def _own(run: Run, path: Any) -> bytes | None:
+  """The content of a picture; None if it is none, or a link out of the run."""
+  if not storage.in_bucket(path):
+    root, real = os.path.realpath(run.workdir), os.path.realpath(path)
+    if os.path.commonpath([root, real]) != root or not os.path.isfile(real):
+      return None
+  content = path.read_bytes()
+  return content if content.startswith(PNG) else None
+
+
+def digests(run: Run) -> dict[str, Any]:
+  """The values that say whether two results are the same."""
   return {k: run.results[k] for k in (
       'seed', 'evaluated_step', 'state_sha256', 'weights_sha256', 'code_sha256')
           if k in run.results}
 
 
-def section(title, body):
-  """A part of the page."""
-  return f'<section>\n<h2>{text(title)}</h2>\n{body}\n</section>'
+def shown(value: Any) -> str:
+  """A value for people."""
+  return f'{value:.4f}' if isinstance(value, float) else str(value)
 
 
-def page(runs):
-  """The whole page."""
-  title = ' and '.join(run.name for run in runs)
-  shown = {name.removeprefix('valid ') for run in runs for name in run.curves}
-  shown = sorted(shown, key=lambda name: (name != 'loss', name))
-  parts = [f'<p>{text(run.name)}: {text(run.state)}; {text(run.workdir)}</p>'
-           for run in runs]
-  parts += [
-      section('Final metrics', metrics(runs)),
-      section('Curves', grid(curve(name, runs) for name in shown)),
-      section('Pictures', pictures(runs))]
-  configs = [run.config for run in runs]
-  if len(runs) > 1:
-    parts.append(section('Options that differ', options(configs, runs, False)))
-  parts.append(section(
-      'Options', '<details><summary>all options</summary>\n'
-      f'{options(configs, runs)}\n</details>'))
-  parts += [
-      section('Environment and data', options([r.about for r in runs], runs)),
-      section('Digests', options([digests(r) for r in runs], runs))]
-  body = '\n'.join(parts)
-  return (
-      '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-      '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-      f'<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n'
-      f'<h1>{text(title)}</h1>\n{body}\n</body>\n</html>\n')
+def page(runs: Sequence[Run]) -> str:
+  """The page on some runs."""
+  made = jinja2.Environment(
+      loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+      autoescape=True, undefined=jinja2.StrictUndefined)
+  made.filters['shown'] = shown
+  every = options([run.config for run in runs], runs)
+  return made.get_template('report.html.jinja').render(
+      title=' and '.join(run.name for run in runs), runs=runs,
+      metrics=metrics(runs), curves=curves(runs), pictures=pictures(runs),
+      options=every, differing=differing(every),
+      about=options([run.about for run in runs], runs),
+      digests=options([digests(run) for run in runs], runs))
 
 
-def write(workdirs, output=''):
+def write(workdirs: Sequence[str], output: str = '') -> Any:
   """Writes the page on the runs in `workdirs`.  Returns its path."""
-  names = label(workdirs) if len(workdirs) > 1 else ['']
+  names = labels(workdirs) if len(workdirs) > 1 else ['']
   if len(set(names)) < len(names):
     raise errors.UserError('--compare: a run is named twice')
+  path = storage.path(
+      output or storage.path(workdirs[0]) / 'report.html').expanduser()
+  if path.is_dir():
+    raise errors.UserError(f'--output={output}: it is a folder; name a file')
   runs = [read(*both) for both in zip(workdirs, names, strict=True)]
-  path = storage.path(output or storage.path(workdirs[0]) / 'report.html')
-  files.replace(path, page(runs).encode())
+  with cli.user_paths():
+    files.replace(path, page(runs).encode())
   return path
 
 
-def main(argv=None):
+def main(argv: list[str]) -> None:
   """Writes a report."""
-  parser = cli.parser(__doc__, prog='python -m swae_jax.report')
-  parser.add_argument('--workdir', default='', help='that of a run')
-  parser.add_argument('--compare', default='', help='of several, with commas')
-  parser.add_argument('--output', default='',
-                      help='report.html in the first workdir if absent')
+  parser = cli.parser(__doc__, prog='swae report')
+  parser.add_argument('--workdir', default='', metavar='RUN',
+                      help='the workdir of a run')
+  parser.add_argument('--compare', default='', metavar='RUN,RUN',
+                      help='the workdirs of several runs, with commas')
+  parser.add_argument('--output', default='', metavar='FILE',
+                      help='report.html in the first workdir, if not given')
   flags = parser.parse_args(argv)
   workdirs = list(filter(None, [flags.workdir, *flags.compare.split(',')]))
-  try:
-    if not workdirs:
-      raise errors.UserError('give the --workdir of a run, or --compare=A,B')
-    print(write(workdirs, flags.output))
-  except (Exception, KeyboardInterrupt) as e:
-    errors.end(e)
-
-
-if __name__ == '__main__':
-  signals.install()
-  main()
+  if not workdirs:
+    parser.error('give the --workdir of a run, or --compare=RUN,RUN')
+  print(write([str(w) for w in workdirs], flags.output))

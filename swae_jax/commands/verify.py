@@ -61,11 +61,11 @@ def _checkpoints(folder):
       yield f'{folder.name}/{step}', fault
 
 
-def main():
+def main(argv=None):
   """Prints what was checked; exit code 65 if something is damaged."""
-  parser = cli.parser(__doc__)
+  parser = cli.parser(__doc__, prog='swae verify')
   parser.add_argument('--workdir', required=True, help='the workdir of a run')
-  workdir = parser.parse_args().workdir
+  workdir = parser.parse_args(argv).workdir
   logging.set_verbosity(logging.WARNING)
   try:
     damaged = []
