@@ -19,23 +19,12 @@ from matplotlib import figure as figures
 import numpy as np
 
 from swae_jax import errors
-from swae_jax.commands import cli
+from swae_jax.commands import captions, cli
 from swae_jax.training import config as config_lib
 from swae_jax.workdir import files, folder, metrics_log, storage
 
 POINTS = 1000  # of a curve; longer ones are thinned
 PNG = b'\x89PNG\r\n\x1a\n'
-TITLES = {  # of the pictures of evaluators
-    'samples': 'Samples: decoded from codes that are drawn from the prior',
-    'reconstructions': 'Reconstructions: test images above, decoded codes below',
-    'interpolation': 'Interpolations: decoded from straight lines between the '
-                     'codes of two test images',
-    'latent': 'Codes of the test images',
-    'neighbours': 'Test images, and their nearest neighbours by code',
-    'pca_modes': 'Principal axes of the codes, decoded',
-    'tsne': 'Codes of the test images in two dimensions, by t-SNE',
-    'denoising': 'Denoising: noisy test images, and decoded codes',
-}
 
 
 class Run(NamedTuple):
@@ -50,12 +39,12 @@ class Run(NamedTuple):
 
   @property
   def summary(self) -> str:
-    """The system, the data and the size of the run, in a sentence."""
-    parts = [f'{self.config[key]["name"]} {word}' for key, word in (
-        ('system', 'system'), ('network', 'network'), ('prior', 'prior'),
-        ('penalty', 'penalty')) if key in self.config]
-    return (f'{", ".join(parts)}, {self.config["latents"]} latents, on '
-            f'{self.config["data"]["name"]}, seed {self.config["seed"]}.')
+    """The parts and the size of the run, in a line."""
+    parts = [f'{word} {self.config[key]["name"]}' for key, word in (
+        ('data', 'data set'), ('system', 'system'), ('penalty', 'penalty'),
+        ('network', 'network'), ('prior', 'prior')) if key in self.config]
+    return ' · '.join([*parts, f'{self.config["latents"]} latents',
+                       f'seed {self.config["seed"]}'])
 
 
 class Table(NamedTuple):
@@ -149,7 +138,6 @@ def curve(metric: str, runs: Sequence[Run]) -> bytes:
   if seen and max(seen) > 100 * min(seen) > 0:
     axes.set_yscale('log')
   axes.set_xlabel('step')
-  axes.set_ylabel(metric)
   axes.grid(alpha=.3)
   if several or len(axes.lines) > 1:
     axes.legend(fontsize=8)
@@ -167,9 +155,13 @@ def metrics(runs: Sequence[Run]) -> Table:
       found.setdefault(key, {})[run.name] = (
           math.nan if m['value'] is None else float(m['value']))
       protocols.setdefault(key, {})[m.get('protocol', '')] = run
-  return Table(('metric', *_head(runs), 'samples', 'split', 'protocol'), [
-      (key[0], *(values.get(run.name, '') for run in runs), *key[1:],
-       '; '.join(protocols[key])) for key, values in found.items()])
+  rows = []
+  for key, values in found.items():
+    text, better = captions.metric(key[0])
+    rows.append((key[0], *(values.get(run.name, '') for run in runs), better,
+                 text, *key[1:], '; '.join(filter(None, protocols[key]))))
+  return Table(('metric', *_head(runs), 'better', 'meaning', 'samples', 'split',
+                'protocol'), rows)
 
 
 def _head(runs: Sequence[Run]) -> list[str]:
@@ -193,17 +185,17 @@ def differing(table: Table) -> Table | None:
 
 
 def pictures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
-  """{title: pictures} that the runs have drawn."""
-  found = {}
-  for run in runs:
-    for path in sorted((run.workdir / 'images').glob('*.png')):
-      if content := _own(run, path):
-        title = TITLES.get(path.stem, path.stem.replace('_', ' '))
-        group = title if len(runs) > 1 else ''
-        name = path.stem + (f', {run.name}' if len(runs) > 1 else '')
-        found.setdefault(group, []).append(Figure(
-            name, run.name if len(runs) > 1 else title,
-            _address('png', content)))
+  """{title: the pictures of the runs}; of one run all stand under ''."""
+  several, found = len(runs) > 1, {}
+  paths = [(run, path) for run in runs
+           for path in (run.workdir / 'images').glob('*.png')]
+  for run, path in sorted(paths, key=lambda both: (
+      captions.order(both[1].stem), both[1].stem)):
+    if content := _own(run, path):
+      title = captions.picture(path.stem)
+      found.setdefault(title if several else '', []).append(Figure(
+          f'{path.stem}, {run.name}' if several else path.stem,
+          run.name if several else title, _address('png', content)))
   return found
 
 
@@ -239,6 +231,7 @@ def page(runs: Sequence[Run]) -> str:
   return made.get_template('report.html.jinja').render(
       title=' and '.join(run.name for run in runs), runs=runs,
       metrics=metrics(runs), curves=curves(runs), pictures=pictures(runs),
+      validated=any('valid loss' in run.curves for run in runs),
       options=every, differing=differing(every),
       about=options([run.about for run in runs], runs),
       digests=options([digests(run) for run in runs], runs))

@@ -1,0 +1,108 @@
+"""What the metrics and pictures of a run are, for people."""
+import re
+from typing import NamedTuple
+
+_FEATURES = 'features of generated and of real images'
+_METRICS = {  # pattern: (meaning, the better direction)
+    r'knn\d+_accuracy': (
+        'accuracy of the classification of a code by its nearest neighbours '
+        'among the training codes', 'higher'),
+    r'linear_probe_accuracy': (
+        'accuracy of a linear classifier of the codes', 'higher'),
+    r'reconstruction_error': (
+        'squared error of the reconstruction, summed over an image', 'lower'),
+    r'reconstruction_ssim': (
+        'structural similarity of an image and its reconstruction', 'higher'),
+    r'denoising_error_std': (
+        'squared error of the reconstruction of a noisy image against the '
+        'clean one', 'lower'),
+    r'noisy_error_std': (
+        'squared error of the noisy image itself', ''),
+    r'latent_sliced_wasserstein': (
+        'sliced Wasserstein distance between codes and prior', 'lower'),
+    r'latent_mmd': (
+        'maximum mean discrepancy between codes and prior', 'lower'),
+    r'prior_(sliced_wasserstein|mmd)': (
+        'distance between two sets of draws from the prior: what chance alone '
+        'gives', ''),
+    r'distance_rank_correlation': (
+        'rank correlation of the distances between images and between their '
+        'codes', 'higher'),
+    r'neighbour_overlap': (
+        'share of the nearest images whose codes are nearest, too', 'higher'),
+    r'elbo': ('lower bound of the log-likelihood of an image, in nats',
+              'higher'),
+    r'log_likelihood': (
+        'log-likelihood of an image by importance sampling, in nats',
+        'higher'),
+    r'classifier_accuracy': (
+        'accuracy of the classifier whose features the next metrics compare',
+        ''),
+    r'(fid|fd_)': (f'Frechet distance between {_FEATURES}', 'lower'),
+    r'(kid|mmd_)': (f'maximum mean discrepancy between {_FEATURES}', 'lower'),
+    r'(mind|sliced_)': (
+        f'sliced Wasserstein distance between {_FEATURES}', 'lower'),
+    r'precision': (
+        'share of the generated images that lie among real ones', 'higher'),
+    r'recall': (
+        'share of the real images that lie among generated ones', 'higher'),
+    r'density': ('how densely real images lie around a generated one',
+                 'higher'),
+    r'coverage': ('share of the real images with a generated one nearby',
+                  'higher'),
+}
+_SUFFIXES = {
+    '_sampled_code': 'of one random draw of each code',
+    '_train': 'of training images',
+    '_reconstructions': 'of reconstructions in place of samples',
+}
+_PICTURES = {
+    'samples': 'Samples: decoded from random draws of the prior',
+    'reconstructions':
+        'Reconstructions: test images, and below each its reconstruction',
+    'interpolation':
+        'Interpolations: decoded from straight lines between two codes',
+    'manifold': 'The code space: decoded from a grid of codes',
+    'latent': 'The codes of test images',
+    'pca_modes': 'Principal axes of the codes, decoded',
+    'neighbours': 'Neighbours: test images, and their nearest images by code',
+    'denoising': 'Denoising: clean and noisy test images, and reconstructions',
+    'tsne': 'The codes of test images, laid out in two dimensions by t-SNE',
+    'distance_order':
+        'The codes of test images, by their distance to one image',
+}
+
+
+class Meaning(NamedTuple):
+  """A metric in words."""
+  text: str
+  better: str  # 'higher', 'lower', or '' where it is there for comparison
+
+
+def metric(name: str) -> Meaning:
+  """What a metric is; empty for one that is not known."""
+  for pattern, (text, better) in _METRICS.items():
+    if re.match(pattern, name):
+      more = [words for suffix, words in _SUFFIXES.items() if suffix in name]
+      if name.endswith('_floor'):
+        return Meaning(
+            'the same between two sets of real images: the best to expect', '')
+      return Meaning(', '.join([text, *more]), better)
+  return Meaning('', '')
+
+
+def picture(name: str) -> str:
+  """The title of a picture."""
+  for start, text in _PICTURES.items():
+    if name.startswith(start):
+      rest = name.removeprefix(start).strip('_')
+      return f'{text} ({rest})' if rest else text
+  return name.replace('_', ' ')
+
+
+def order(name: str) -> int:
+  """Where a picture stands in a report; samples come first."""
+  for place, start in enumerate(_PICTURES):
+    if name.startswith(start):
+      return place
+  return len(_PICTURES)
