@@ -77,9 +77,9 @@ def build(config):
   tx = step_lib.optimizer({
       player: optimizer(options, f'config.optimizers.{player}', epoch)
       for player, options in config.optimizers.items()})
-  for name, check in evals.CHECKS.items():
-    if config.evals[name].run:
-      check(dataset, config.evals[name])
+  for name, evaluator in evals.EVALS.items():
+    if config.evals[name].run and evaluator.check:
+      evaluator.check(dataset, config.evals[name])
   steps = config.train.steps or config.train.epochs * epoch
   return Run(config, dataset, system, mesh, tx, epoch, steps)
 

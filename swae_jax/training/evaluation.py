@@ -58,7 +58,7 @@ def evaluate(run, state, workdir):
     options = dict(options)
     if not options.pop('run'):
       continue
-    for found in evals.EVALS[name](view, **options):
+    for found in evals.EVALS[name].run(view, **options):
       if isinstance(found, evals_base.Metric):
         metrics.append(found._asdict())
       else:
