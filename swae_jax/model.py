@@ -16,6 +16,7 @@ import numpy as np
 
 from swae_jax import errors
 from swae_jax.evals import base as evals_base
+from swae_jax.evals import interpolation
 from swae_jax.systems import base
 from swae_jax.training import build
 from swae_jax.training import config as config_lib
@@ -91,8 +92,7 @@ class Model:
       raise errors.UserError(
           f'as many images must stand at both ends, found {len(a)} and '
           f'{len(b)}')
-    t = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
-    z = (1 - t) * a[:, None] + t * b[:, None]
+    z = interpolation.interpolate(a, b, steps)
     x = self.decode(z.reshape(-1, self.width))
     return x.reshape(len(a), steps, *self.shape)
 

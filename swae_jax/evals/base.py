@@ -1,61 +1,108 @@
-"""What evaluators see of a trained system, and what they give back."""
-from collections.abc import Callable
+"""The contract between a trained system and the evaluators.
+
+An evaluator is a function run(view, *, options).  It sees a View of the
+system, never its parameters, and yields Metrics and Pictures.
+"""
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import functools
 import itertools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from swae_jax import errors
 from swae_jax.data import base as data_base
+from swae_jax.systems import base as systems_base
 
 
 class View(NamedTuple):
-  """A trained system: numpy in, numpy out, any number of rows."""
-  encode: Callable  # x [N, H, W, C] uint8 or float -> mean codes z [N, D]
-  decode: Callable  # z [N, D] -> x [N, H, W, C] float, images in [0, 1]
-  sample: Callable  # n -> z [n, D] from the prior, the same at each call
+  """A trained system as functions of numpy arrays with any number of rows.
+
+  Attributes:
+    encode: x [N, H, W, C], uint8 or float, -> mean codes z [N, D].
+    decode: z [N, D] -> x [N, H, W, C] float; images lie in [0, 1].
+    sample: n -> z_prior [n, D], drawn from the prior.  Every call returns the
+      same codes, and fewer codes are the first of more.
+    data: the data set that the system was trained on.
+    log_weights: x [N, H, W, C], S -> log p(x, z) - log q(z | x) at S draws of z
+      for each x, [S, N], the same at each call.  None if the system has no
+      such densities.
+    draw: x [N, H, W, C] -> one draw of each code [N, D], the same at each call;
+      the mean code if the encoder is deterministic.
+  """
+  encode: Callable[[np.ndarray], np.ndarray]
+  decode: Callable[[np.ndarray], np.ndarray]
+  sample: Callable[[int], np.ndarray]
   data: data_base.Dataset
-  # x [N, H, W, C], S -> log p(x, z) - log q(z | x) at S draws of z each [S, N],
-  # the same at each call; None where a system has no such densities.
-  log_weights: Callable | None = None
-  # x as in encode -> one draw of each code [N, D], the same at each call; the
-  # mean where the encoder is deterministic.
-  draw: Callable | None = None
+  log_weights: Callable[[np.ndarray, int], np.ndarray] | None = None
+  draw: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 class Metric(NamedTuple):
-  """A number, and what stands behind it."""
+  """A number in results.json.
+
+  Attributes:
+    name: names the number everywhere: in tables, reports and results.json.  An
+      option that changes the meaning of the number is part of its name.
+    value: the number; NaN if the system gave values that are not finite.
+    samples: how many examples the number is computed from.
+    split: the split of these examples: 'train', 'valid' or 'test'.
+    protocol: how the number was computed, as far as the name does not say it.
+  """
   name: str
   value: float
   samples: int
   split: str = 'test'
-  protocol: str = ''  # What the name does not say of how it was computed.
+  protocol: str = ''
 
 
 class Picture(NamedTuple):
-  """An image to look at."""
+  """A picture in the folder `images` of the workdir.
+
+  Attributes:
+    name: the name of the file, without '.png'.
+    image: uint8 [H, W] if grey, or [H, W, 3].
+  """
   name: str
-  image: np.ndarray  # uint8 [H, W] or [H, W, 3]
+  image: np.ndarray
 
 
 class Evaluator(NamedTuple):
-  """One entry of EVALS."""
-  run: Callable  # view, **options -> yields Metric and Picture
-  # data set, options: raises UserError before training where a run could not
-  # be evaluated
-  check: Callable | None = None
-  default: bool = False  # runs unless a config says otherwise
+  """An entry of EVALS.
+
+  Attributes:
+    run: view, *, options -> yields Metrics and Pictures.
+    check: data set, options -> raises errors.UserError if the options do not
+      fit the data set.  It is called before training; None: nothing to check.
+    default: whether the evaluator runs unless a config turns it off.
+  """
+  run: Callable[..., Iterator[Metric | Picture]]
+  check: Callable[[data_base.Dataset, Mapping[str, Any]], None] | None = None
+  default: bool = False
 
 
-def view(system, variables, dataset, key, batch_size=500):
-  """The view of `system` with `variables`; `key` is that of the samples."""
+def view(system: systems_base.System, variables: systems_base.Variables,
+         dataset: data_base.Dataset, key: jax.Array,
+         batch_size: int = 500) -> View:
+  """The view of a system with these variables.
+
+  Args:
+    system: the system.
+    variables: its parameters and statistics.
+    dataset: becomes View.data.
+    key: the key of all draws.
+    batch_size: rows that are computed at once.
+  """
   encode, draw_code, decode, sample, log_weight = _compiled(system)
-  # One key for all would make the noise of a code that of a sample.
+  # Otherwise every batch would copy host arrays to the device again.
+  variables = jax.tree.map(
+      lambda x: x if isinstance(x, jax.Array) else jax.device_put(x), variables)
+  # With one key for all, the noise of a code would be that of a sample.
   prior_key, code_key, weight_key = jax.random.split(key, 3)
 
   def prior(n):
-    # Each batch has its own key, so fewer samples are the first of more.
+    # Each batch has a key of its own, so fewer samples are the first of more.
     batches = [sample(variables, jax.random.fold_in(prior_key, i), batch_size)
                for i in range(max(1, -(-n // batch_size)))]
     return np.concatenate([np.asarray(z) for z in batches])[:n]
@@ -74,16 +121,29 @@ def view(system, variables, dataset, key, batch_size=500):
       log_weights if log_weight else None, draw)
 
 
-def is_image(shape):
-  """Whether [H, W, C] can be looked at: grey or RGB, more than one pixel."""
+def is_image(shape: tuple[int, ...]) -> bool:
+  """Whether [H, W, C] is a picture: grey or RGB, more than one pixel."""
   height, width, channels = shape
   return height * width > 1 and channels in (1, 3)
 
 
-# A view is made at each evaluation: without the cache each would compile anew.
+def refused(option: str, value: Any, why: str) -> errors.UserError:
+  """The error for an option, such as 'knn.k', that does not fit the data."""
+  return errors.UserError(f'--config.evals.{option}={value}: {why}')
+
+
+def check_list(option: str, values: Sequence[Any]) -> None:
+  """Raises errors.UserError if an option that is a list is empty."""
+  if not values:
+    evaluator, _, _ = option.partition('.')
+    raise refused(option, '()', 'it must name at least one; to turn the '
+                  f'evaluator off, set --config.evals.{evaluator}.run=False')
+
+
+# Each evaluation makes a view: without the cache each would compile anew.
 @functools.lru_cache(maxsize=4)
 def _compiled(system):
-  """The functions of an system, compiled once for all views."""
+  """The functions of a system, compiled once for all views."""
 
   def encode(variables, x):
     return system.encode(variables, data_base.to_float(x))
@@ -92,7 +152,7 @@ def _compiled(system):
     return system.encode(variables, data_base.to_float(x), key)
 
   def log_weight(variables, x, key, draws):
-    # What does not depend on the key, as the code's law, is computed once.
+    # vmap computes what does not depend on the key, the law of z, only once.
     return jax.vmap(
         lambda k: system.log_weight(variables, data_base.to_float(x), k))(
             jax.random.split(key, draws))
@@ -103,7 +163,7 @@ def _compiled(system):
 
 
 def _batched(fn, variables, rows, batch_size):
-  """fn over all rows in batches of one shape; the padding is cut off."""
+  """fn(variables, batch) over all rows, in padded batches of one shape."""
   rows = np.asarray(rows)
   out = []
   for start in range(0, max(1, len(rows)), batch_size):
@@ -114,7 +174,7 @@ def _batched(fn, variables, rows, batch_size):
 
 
 def _weighed(fn, variables, x, samples, key, batch_size):
-  """Log-weights [samples, N], `batch_size` draws at once."""
+  """Log-weights [samples, N]; a call computes `batch_size` draws."""
   draws = min(samples, batch_size)
   weigh = lambda batch, at: np.concatenate([
       np.asarray(fn(variables, batch, jax.random.fold_in(at, i), draws))

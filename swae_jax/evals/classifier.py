@@ -1,17 +1,19 @@
 """The distances of FID, KID and the rest, in the features of a classifier.
 
-It is trained on the data set itself, so it needs no weights.  None of these
-numbers is a FID, nor comparable with one, and none is called so.
+The classifier is trained on the data set itself, so it needs no weights from
+elsewhere.  Its numbers are not comparable with a FID, and none has that name.
 """
+from collections.abc import Iterator, Mapping
 import functools
-import hashlib
+from typing import Annotated, Any, Literal
 
 import jax
+from jax import flatten_util
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from swae_jax import errors
+from swae_jax import errors, options
 from swae_jax.data import base as data_base
 from swae_jax.data import batches
 from swae_jax.data.formats import cache
@@ -29,14 +31,19 @@ METRICS = {
 }
 
 
-def run(view, *, samples=10000, of='samples',
-        metrics=('fd', 'mmd', 'prdc', 'sliced'), epochs=2, cache_dir=''):
-  """Metrics such as fd_classifier_10k, each with its floor, of real images.
+def run(view: base.View, *,
+        samples: Annotated[int, options.Range(2)] = 10000,
+        of: features.Of = 'samples',
+        metrics: tuple[Literal['fd', 'mmd', 'prdc', 'sliced'], ...] = (
+            'fd', 'mmd', 'prdc', 'sliced'),
+        epochs: options.Count = 2, cache_dir: str = ''
+        ) -> Iterator[base.Metric]:
+  """Metrics such as fd_classifier_10k, each with its floor.
 
-  First the accuracy of the classifier on the test images.  The images are
-  those of 'standard' (see evals/features.py); those of the floor were seen in
-  training.  The classifier's weights and the features of real images are kept
-  in `cache_dir`.
+  The first metric is the accuracy of the classifier on the test images.  The
+  images are those of features.standard; the classifier was trained on those of
+  the floor.  The folder `cache_dir` keeps the weights of the classifier and the
+  features of real images.
   """
   images = features.standard(view, of, samples)
   data = view.data
@@ -49,16 +56,23 @@ def run(view, *, samples=10000, of='samples',
   yield from features.compare(only(both), images, metrics, cache_dir)
 
 
-def only(both):
+def check(dataset: data_base.Dataset, chosen: Mapping[str, Any]) -> None:
+  """Refuses data without classes, or with too few images."""
+  features.check(dataset, 'classifier', chosen)
+  if dataset.classes < 2:
+    raise errors.UserError(
+        f'--config.evals.classifier.run=True: the data set {dataset.name} has '
+        'no classes to train it on; set --config.evals.classifier.run=False')
+
+
+def only(both: features.Extractor) -> features.Extractor:
   """The extractor of the features alone."""
   return both._replace(fn=lambda x: both.fn(x)[0])
 
 
-def extractor(data, epochs, cache_dir):
+def extractor(data: data_base.Dataset, epochs: int,
+              cache_dir: str) -> features.Extractor:
   """The extractor of features and logits, trained on the data set."""
-  if data.classes < 2:
-    raise errors.UserError(f'classifier: the data set {data.name} has no '
-                           'classes to train it on')
   apply = _compiled(data.classes)
   params, source = _trained(data, epochs, cache_dir)
   return features.Extractor(functools.partial(apply, params), BATCH, METRICS,
@@ -73,15 +87,13 @@ def _compiled(classes):
 
 
 def _trained(data, epochs, cache_dir):
-  """The parameters, and on what they depend: always the same for one set."""
+  """Parameters, and what they depend on; always the same for one data set."""
   net = classifier.Classifier(data.classes)
   start = net.init(jax.random.key(0), data_base.to_float(data.train.images[:1]))
-  flat, unravel = jax.flatten_util.ravel_pytree(start)
-  digest = hashlib.sha256(np.ascontiguousarray(data.train.images).data)
-  digest.update(data.train.labels.data)
-  source = {'classifier': digest.hexdigest(), 'epochs': epochs,
-            'shape': data.train.images.shape, 'parameters': flat.size}
-  make = lambda: np.asarray(jax.flatten_util.ravel_pytree(
+  flat, unravel = flatten_util.ravel_pytree(start)
+  source = {'classifier': features.digest(*data.train), 'epochs': epochs,
+            'parameters': flat.size}
+  make = lambda: np.asarray(flatten_util.ravel_pytree(
       _train(net, start, data.train, epochs))[0])
   if not cache_dir:
     return unravel(make()), source

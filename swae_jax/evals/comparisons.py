@@ -1,22 +1,24 @@
-"""How far two samples of features are apart: real [N, D], generated [M, D].
+"""Distances between two samples of features: real [N, D] and generated [M, D].
 
-Each function returns {name: value}.
+Each comparison returns {name: value}.
 """
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from swae_jax import errors, losses, priors
 
-CHUNK = 1000  # Rows in float64 at once, and rows of distances.
-SUBSETS, SUBSET = 100, 1000  # Of the KID, and examples in each.
+CHUNK = 1000  # Rows that are float64 in memory at once; also of distances.
+SUBSETS, SUBSET = 100, 1000  # Subsets of the KID, and examples in each.
 DIRECTIONS = 1000
 NEIGHBOURS = 5
 
 
-def moments(features):
+def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Mean [D] and covariance [D, D] (divisor N - 1) in float64, by chunks."""
-  n, mean, scatter = 0, 0., 0.
+  n, mean, scatter = 0, np.zeros(()), np.zeros(())
   for start in range(0, len(features), CHUNK):
     rows = features[start:start + CHUNK].astype(np.float64)
     here = rows.mean(0)
@@ -28,9 +30,9 @@ def moments(features):
   return mean, scatter / (n - 1)
 
 
-def frechet(real, generated):
-  """Frechet distance of the normal laws with their moments."""
-  # Rank-deficient where N <= D, so in float64, which a TPU has not.
+def frechet(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+  """Frechet distance of two normal laws with the moments of the samples."""
+  # Covariances are singular if N <= D: float64, which a TPU lacks.
   with jax.enable_x64(True), jax.default_device(
       jax.local_devices(backend='cpu')[0]):
     value = _frechet(*moments(real), *moments(generated))
@@ -40,8 +42,8 @@ def frechet(real, generated):
 _frechet = jax.jit(losses.frechet)
 
 
-def kernel(real, generated):
-  """Mean of the KID over random subsets; one of all where they are small."""
+def kernel(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+  """Mean of the KID over random subsets; of all examples if they are few."""
   n = min(SUBSET, len(real), len(generated))
   whole = n == len(real) == len(generated)
   rng = np.random.default_rng(0)
@@ -54,12 +56,12 @@ def kernel(real, generated):
 _kid = jax.jit(losses.kid)
 
 
-def sliced(real, generated):
+def sliced(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
   """3 D times the sliced squared Wasserstein-2 distance.
 
   Berthet et al., "MIND: Monge Inception distance for generative models
-  evaluation", arXiv 2605.06797, 2026; the factor brings it to the scale of the
-  FID.
+  evaluation", arXiv 2605.06797, 2026.  The factor brings the distance to the
+  scale of the FID.
   """
   d = real.shape[1]
   theta = priors.directions(jax.random.key(0), DIRECTIONS, d)
@@ -69,14 +71,15 @@ def sliced(real, generated):
 _sliced = jax.jit(losses.sliced_wasserstein)
 
 
-def manifold(real, generated):
-  """Shares of examples within the balls around those of the other sample.
+def manifold(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
+  """Precision, recall, density and coverage.
 
-  A ball reaches to the 5th neighbour in its own sample.  Precision and recall:
-  Kynkaanniemi et al., "Improved precision and recall metric for assessing
-  generative models", 2019, eq. 2.  Density and coverage: Naeem et al.,
-  "Reliable fidelity and diversity metrics for generative models", 2020,
-  section 3.
+  They count the examples that lie in balls around the examples of the other
+  sample; the radius of a ball is the distance to the 5th neighbour in its own
+  sample.  Precision and recall: Kynkaanniemi et al., "Improved precision and
+  recall metric for assessing generative models", 2019, eq. 2.  Density and
+  coverage: Naeem et al., "Reliable fidelity and diversity metrics for
+  generative models", 2020, section 3.
   """
   n, m = len(real), len(generated)
   if min(n, m) <= NEIGHBOURS:
@@ -86,9 +89,10 @@ def manifold(real, generated):
   balls, recalled, covered = np.zeros(m), 0, 0
   for start in range(0, n, CHUNK):
     rows = slice(start, start + CHUNK)
-    counts, within, hit = _met(real[rows], generated, r_real[rows], r_generated)
-    balls += np.asarray(counts)
-    recalled, covered = recalled + int(within), covered + int(hit)
+    counts = _counts(real[rows], generated, r_real[rows], r_generated)
+    balls += np.asarray(counts.balls)
+    recalled += int(counts.inside)
+    covered += int(counts.covered)
   return {'precision': float(np.mean(balls > 0)), 'recall': recalled / n,
           'density': float(np.mean(balls)) / NEIGHBOURS,
           'coverage': covered / n}
@@ -102,17 +106,31 @@ def _radii(x):
 
 @jax.jit
 def _reach(rows, x, start):
+  """Squared distance to the 5th neighbour of rows x[start:start + n]."""
   d2 = losses.squared_distances(rows, x)
-  # A row is no neighbour of its own, and rounding may not make it 0.
+  # A row is not its own neighbour; rounding may leave its distance above 0.
   own = start + jnp.arange(len(rows))[:, None] == jnp.arange(len(x))[None]
   return -jax.lax.top_k(jnp.where(own, -jnp.inf, -d2), NEIGHBOURS)[0][:, -1]
 
 
+class _Counts(NamedTuple):
+  """Counts of points in balls.
+
+  Attributes:
+    balls: real balls that contain each generated point [M].
+    inside: number of real points inside a generated ball.
+    covered: number of real points whose ball contains a generated point.
+  """
+  balls: jax.Array
+  inside: jax.Array
+  covered: jax.Array
+
+
 @jax.jit
-def _met(real, generated, r_real, r_generated):
-  """Balls around each generated; how many real ones lie in one, or have any."""
+def _counts(real, generated, r_real, r_generated):
+  """_Counts of some real points; the radii are squared."""
   d2 = losses.squared_distances(real, generated)
-  inside = d2 <= r_real[:, None]
-  return (jnp.sum(inside, 0),
-          jnp.sum(jnp.any(d2 <= r_generated[None], 1)),
-          jnp.sum(jnp.any(inside, 1)))
+  hit = d2 <= r_real[:, None]
+  return _Counts(jnp.sum(hit, 0),
+                 jnp.sum(jnp.any(d2 <= r_generated[None], 1)),
+                 jnp.sum(jnp.any(hit, 1)))

@@ -1,47 +1,77 @@
-"""Real against generated images, in the features of some network.
+"""Real images against generated images, in the features of a network.
 
-The network is an `Extractor`; this file knows which images meet, how their
-features are computed in batches, and what the results are called.
+The network is an `Extractor`.  This module chooses the images that are
+compared, computes their features in batches, and names the results.
 """
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import hashlib
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from swae_jax import errors
 from swae_jax.data import base as data_base
 from swae_jax.data.formats import cache
-from swae_jax.evals import base
+from swae_jax.evals import base, comparisons, pictures
 
 DECODED = 500  # Images decoded at once.
+PAPER_REAL, PAPER_GENERATED = 5000, 2000  # Images of protocol 'swae_paper'.
+# What is compared with real images: decoded samples of the prior, or the
+# reconstructions of the real images.
+Of = Literal['samples', 'reconstructions']
+# A comparison of features, real [N, D] and other [M, D] -> {name: value}.
+Comparison = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
 
 class Extractor(NamedTuple):
-  """Features of images."""
-  fn: Callable  # x [B, H, W, C] uint8, or float in [0, 1] -> [B, D]
+  """A network that computes features of images.
+
+  Attributes:
+    fn: x [batch_size, H, W, C], uint8 or float in [0, 1], -> [batch_size, D].
+    batch_size: images in a call.
+    metrics: the comparisons of these features by the name of the option, each
+      with the metric name for each value that it returns.
+    source: in JSON, all that the features depend on besides the images.
+    protocol: the same in words, for the metrics.
+  """
+  fn: Callable[..., Any]
   batch_size: int
-  metrics: dict  # Option -> (comparison, {what it finds: its name}).
-  source: dict  # In JSON, all that the features depend on.
+  metrics: Mapping[str, tuple[Comparison, Mapping[str, str]]]
+  source: Mapping[str, Any]
   protocol: str
 
 
 class Images(NamedTuple):
-  """The images that meet."""
-  real: np.ndarray  # [N, H, W, C]
-  floor: np.ndarray  # [N', H, W, C], other real ones.
-  generated: Iterable  # Chunks [b, H, W, C], as need not be in memory at once.
-  split: str  # Of the real ones.
-  of: str  # What was generated.
+  """The images that are compared.
+
+  Attributes:
+    real: [N, H, W, C].
+    floor: other real images [M, H, W, C]: their metrics against `real` are the
+      best that a system can reach.
+    generated: chunks [b, H, W, C], one after the other, so that they need not
+      be in memory together.
+    split: the split of `real`.
+    of: what `generated` are: 'samples' or 'reconstructions'.
+    protocol: 'standard' or 'swae_paper'.
+  """
+  real: np.ndarray
+  floor: np.ndarray
+  generated: Iterable[np.ndarray]
+  split: str
+  of: str
   protocol: str
 
 
-def compare(extractor, images, metrics, cache_dir=''):
-  """Yields the metrics of these images, each with its floor, as base.Metric."""
-  unknown = set(metrics) - extractor.metrics.keys()
-  if unknown:
-    raise errors.UserError(f'metrics: there is no {min(unknown)!r}; choose of '
-                           f'{", ".join(extractor.metrics)}')
+def compare(extractor: Extractor, images: Images, metrics: Sequence[str],
+            cache_dir: str = '') -> Iterator[base.Metric]:
+  """Yields the metrics of generated images, then the floor of each metric.
+
+  Args:
+    extractor: the network.
+    images: the images.
+    metrics: names of `extractor.metrics`.
+    cache_dir: the folder that keeps the features of real images; '': none.
+  """
   real = kept(extractor, images.real, cache_dir)
   of = '' if images.of == 'samples' else f'_{images.of}'
   ending = '' if images.protocol == 'standard' else f'_{images.protocol}'
@@ -52,20 +82,20 @@ def compare(extractor, images, metrics, cache_dir=''):
                 f'{extractor.protocol}')
     for option in metrics:
       comparison, names = extractor.metrics[option]
-      # No comparison would survive them, and some would give a number.
+      # Most comparisons fail on NaN, and some return a number all the same.
       finite = np.isfinite(side).all()
       found = comparison(real, side) if finite else dict.fromkeys(names, np.nan)
-      for what, name in names.items():
-        yield base.Metric(f'{name}_{number(len(side))}{suffix}', found[what],
+      for key, name in names.items():
+        yield base.Metric(f'{name}_{number(len(side))}{suffix}', found[key],
                           len(side), images.split, protocol)
 
 
-def number(n):
+def number(n: int) -> str:
   """10000 -> '10k', 297 -> '297'."""
   return f'{n // 1000}k' if n % 1000 == 0 else str(n)
 
 
-def extract(extractor, chunks):
+def extract(extractor: Extractor, chunks: Iterable[np.ndarray]) -> np.ndarray:
   """Features float32 [N, D] of images that come in chunks."""
   out = []
   for chunk in chunks:
@@ -75,29 +105,37 @@ def extract(extractor, chunks):
   return np.concatenate(out)
 
 
-def kept(extractor, x, cache_dir):
-  """`extract` of an array, or what is kept of it in a folder."""
+def kept(extractor: Extractor, x: np.ndarray, cache_dir: str) -> np.ndarray:
+  """Features of an array of images, computed once for a folder `cache_dir`."""
   make = lambda: extract(extractor, [x])
   if not cache_dir:
     return make()
-  digest = hashlib.sha256(np.ascontiguousarray(x).data).hexdigest()
-  source = {**extractor.source, 'images': f'{x.dtype.str}{x.shape} {digest}'}
+  source = {**extractor.source, 'images': digest(x)}
   return cache.images(cache_dir, 'features', source, make)[0]
 
 
-def split(x, size):
+def digest(*arrays: np.ndarray) -> str:
+  """sha256 (hex) of the types, shapes and bytes of arrays."""
+  found = hashlib.sha256()
+  for x in arrays:
+    found.update(f'{x.dtype.str}{x.shape}'.encode())
+    found.update(np.ascontiguousarray(x).data)
+  return found.hexdigest()
+
+
+def split(x: np.ndarray, size: int) -> Iterator[np.ndarray]:
   """An array in chunks of `size` rows."""
   return (x[i:i + size] for i in range(0, len(x), size))
 
 
-def standard(view, of, samples):
-  """As many generated images as real ones, all in 256 levels.
+def standard(view: base.View, of: Of, samples: int) -> Images:
+  """As many generated images as real images, all in 256 levels.
 
-  The real ones are of the test split, drawn from it where it has more; of
-  binary data they are the grey ones, as the decoder's means are.  The floor is
-  that of training images.
+  The real images are `samples` images of the test split, or all of them if
+  there are fewer; if the data are binary, the grey images before they were
+  drawn, since the decoder's means are grey.  The floor has training images.
   """
-  data, rng = check(view.data), np.random.default_rng(0)
+  data, rng = view.data, np.random.default_rng(0)
   train, test = data.train.images, data.test.images
   order = rng.permutation(len(train))
   pick = lambda index, x: x[np.sort(index)]
@@ -109,41 +147,52 @@ def standard(view, of, samples):
                 'test', of, 'standard')
 
 
-def swae_paper(view, of):
+def swae_paper(view: base.View, of: Of) -> Images:
   """2,000 generated images against the first 5,000 test images.
 
-  As in the released code of Sun and Guo, "Symmetric Wasserstein autoencoders",
-  2021: of binary data the test images stay binary, and the decoder's means are
-  not rounded.  One thing is not reproduced: that code scrambles the pixels of
-  RGB images, by a reshape in the place of a transpose.
+  As in the released code of Sun and Guo 2021: binary test images stay binary,
+  and the decoder's means are not rounded.  One thing differs: their code
+  scrambles the pixels of RGB images by a reshape in place of a transpose.
   """
-  real, n = check(view.data).test.images[:5000], 2000
+  real, n = view.data.test.images[:PAPER_REAL], PAPER_GENERATED
   return Images(real, data_base.fixed_train(view.data)[:n],
                 _generated(view, of, real[:n], n), 'test', of, 'swae_paper')
 
 
-def check(data):
-  """Returns data whose examples are images; UserError for others."""
-  images = data.train.images
+def check(dataset: data_base.Dataset, evaluator: str,
+          chosen: Mapping[str, Any]) -> None:
+  """Refuses options of an evaluator that do not fit the data set.
+
+  The data must be images, and each side must have as many of them as the
+  comparisons need.
+  """
+  images, metrics = dataset.train.images, tuple(chosen['metrics'])
+  off = f'set --config.evals.{evaluator}.run=False'
   if not base.is_image(images.shape[1:]) or images.dtype != np.uint8:
     raise errors.UserError(
-        f'data set {data.name}: features are of images, uint8 [H, W, 1 or 3], '
-        f'found {images.dtype} {list(images.shape[1:])}')
-  return data
+        f'--config.evals.{evaluator}.run=True: it compares images, uint8 '
+        f'[H, W, 1 or 3], and the data set {dataset.name} has {images.dtype} '
+        f'{list(images.shape[1:])}; {off}')
+  base.check_list(f'{evaluator}.metrics', metrics)
+  paper = chosen.get('protocol') == 'swae_paper'
+  most = PAPER_GENERATED if paper else chosen['samples']
+  n = min(most, len(dataset.test.images), len(images))
+  least = comparisons.NEIGHBOURS + 1 if 'prdc' in metrics else 2
+  if n < least:
+    raise base.refused(
+        f'{evaluator}.metrics', metrics, f'at least {least} images a side are '
+        f'needed, and there are {n} (at most {most}, and the data set '
+        f'{dataset.name} has {len(dataset.test.images)} test and {len(images)} '
+        f'training images); ask for more samples or other metrics, or {off}')
 
 
 def _generated(view, of, seen, n):
-  """Chunks of decoded images: of `n` samples, or of the images `seen`."""
+  """Chunks of decoded images: of `n` samples, or of the codes of `seen`."""
   if of == 'samples':
     return map(view.decode, split(view.sample(n), DECODED))
-  if of == 'reconstructions':
-    return (view.decode(view.encode(x)) for x in split(seen, DECODED))
-  raise errors.UserError(
-      f"of: must be 'samples' or 'reconstructions', found {of!r}")
+  return (view.decode(view.encode(x)) for x in split(seen, DECODED))
 
 
 def _levels(x):
-  """Images in [0, 1] as they would be saved; as they are if not finite."""
-  if not np.isfinite(x).all():
-    return x
-  return np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)
+  """Images in 256 levels, as a file has them; unchanged if not finite."""
+  return pictures.to_uint8(x) if np.isfinite(x).all() else x

@@ -1,57 +1,82 @@
 """FID, KID, precision, recall and MIND, in the features of Inception.
 
-What a score means depends on the resize to 299 pixels and on the scale that
-belongs to it, on the layer and on the number of samples: all are said with it.
+A score depends on the resize to 299 pixels and its scale, on the layer and on
+the number of samples: its name or its protocol says all of them.
 """
+from collections.abc import Iterator, Mapping
 import functools
 import os
 import pathlib
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from swae_jax import errors
-from swae_jax.evals import comparisons, features
+from swae_jax import options
+from swae_jax.data import base as data_base
+from swae_jax.evals import base, comparisons, features
 from swae_jax.evals.inception import network
 from swae_jax.evals.inception import weights as weights_files
 
-# By the resize: half-pixel centres? antialiased? (mean, scale) of the pixels.
-RESIZES = {
-    # TensorFlow 1, of the first FID: pixels lie at whole numbers.
-    'legacy': (False, False, (128., 128.)),
-    # pytorch-fid.
-    'bilinear': (True, False, (127.5, 127.5)),
-    'antialias': (True, True, (128., 128.)),
-}
-PROTOCOLS = ('standard', 'swae_paper')
 
+class Resize(NamedTuple):
+  """How images become 299 pixels wide and high, by linear interpolation.
 
-def run(view, *, dims=2048, weights='', protocol='standard', samples=10000,
-        of='samples', metrics=('fid', 'kid', 'prdc', 'mind'), resize='legacy',
-        batch_size=50, cache_dir=''):
-  """Metrics such as fid2048_10k, and with each its floor, of real images.
-
-  `dims` is 64, 192, 768 or 1280 of an inner layer, or 2048.  `protocol` is
-  'standard', with `samples` images a side if there are as many, or 'swae_paper'
-  (see evals/features.py).  Features of real images are kept in `cache_dir`.
-  `weights` is their file; else it lies in the folder `inception` beside that of
-  the data set, or in that of the environment variable SWAE_JAX_DATA.
+  Attributes:
+    half_pixel: whether the centre of a pixel lies half a pixel from its edge;
+      else pixels lie at whole numbers.
+    antialias: whether a smaller image averages over the pixels of a larger one.
+    mean: subtracted from the pixels, which lie in 0..255.
+    scale: divides the pixels after that.
   """
-  if protocol not in PROTOCOLS:
-    raise errors.UserError(f'protocol: must be one of {", ".join(PROTOCOLS)}, '
-                           f'found {protocol!r}')
+  half_pixel: bool
+  antialias: bool
+  mean: float
+  scale: float
+
+
+RESIZES = {
+    # The first FID, in TensorFlow 1.
+    'legacy': Resize(False, False, 128., 128.),
+    # pytorch-fid.
+    'bilinear': Resize(True, False, 127.5, 127.5),
+    'antialias': Resize(True, True, 128., 128.),
+}
+
+
+def run(view: base.View, *,
+        dims: Literal[64, 192, 768, 1280, 2048] = 2048,
+        weights: str = '',
+        protocol: Literal['standard', 'swae_paper'] = 'standard',
+        samples: Annotated[int, options.Range(2)] = 10000,
+        of: features.Of = 'samples',
+        metrics: tuple[Literal['fid', 'kid', 'prdc', 'mind'], ...] = (
+            'fid', 'kid', 'prdc', 'mind'),
+        resize: Literal['legacy', 'bilinear', 'antialias'] = 'legacy',
+        batch_size: options.Count = 50,
+        cache_dir: str = '') -> Iterator[base.Metric]:
+  """Metrics such as fid2048_10k, each with its floor.
+
+  `dims` chooses the features: 2048 of the last layer, or fewer of a layer
+  before it.  `protocol` chooses the images: features.standard takes `samples`
+  images a side, or as many as there are; features.swae_paper fixed numbers.
+  `weights` is a file of the network's weights; without it they are looked for
+  in a folder `inception` beside that of the data set, and in the folder that
+  the environment variable SWAE_JAX_DATA names.  The folder `cache_dir` keeps
+  the features of real images.
+  """
   images = (features.standard(view, of, samples) if protocol == 'standard'
             else features.swae_paper(view, of))
   extractor = make(_path(view.data, weights), dims, resize, batch_size)
   yield from features.compare(extractor, images, metrics, cache_dir)
 
 
-def check(data, options):
-  """Raises before a run what would else end its evaluation: missing weights."""
-  features.check(data)
-  make(_path(data, options['weights']), options['dims'], options['resize'],
-       options['batch_size'])
+def check(dataset: data_base.Dataset, chosen: Mapping[str, Any]) -> None:
+  """Refuses data that are no images or too few, and missing weights."""
+  features.check(dataset, 'fid', chosen)
+  make(_path(dataset, chosen['weights']), chosen['dims'], chosen['resize'],
+       chosen['batch_size'])
 
 
 def _path(data, weights):
@@ -60,12 +85,9 @@ def _path(data, weights):
 
 
 @functools.lru_cache(maxsize=2)
-def make(path, dims, resize, batch_size):
+def make(path: str, dims: int, resize: str,
+         batch_size: int) -> features.Extractor:
   """The extractor with the weights at `path`; compiled once for all views."""
-  if dims not in network.TAPS or resize not in RESIZES:
-    raise errors.UserError(
-        f'dims must be one of {network.TAPS} and resize one of '
-        f'{", ".join(RESIZES)}, found {dims} and {resize!r}')
   variables, sha256 = weights_files.load(path, dims)
   # Arguments, not constants of the program: XLA would try to fold them.
   variables = jax.device_put(variables)
@@ -77,28 +99,30 @@ def make(path, dims, resize, batch_size):
       f'Inception {sha256[:12]}, resize {resize}')
 
 
-def prepare(x, resize):
+def prepare(x: jax.Array, resize: str) -> jax.Array:
   """Images [B, H, W, 1 or 3], uint8 or in [0, 1] -> [B, 299, 299, 3]."""
-  half, antialias, (mean, scale) = RESIZES[resize]
+  how = RESIZES[resize]
   x = x.astype(jnp.float32) if x.dtype == jnp.uint8 else 255 * x
-  rows, columns = (interpolation(n, half, antialias) for n in x.shape[1:3])
+  rows, columns = (interpolation(n, how.half_pixel, how.antialias)
+                   for n in x.shape[1:3])
   x = jnp.einsum('ih,bhwc->biwc', rows, x, precision='highest')
   x = jnp.einsum('jw,biwc->bijc', columns, x, precision='highest')
-  x = (x - mean) / scale
+  x = (x - how.mean) / how.scale
   return jnp.repeat(x, 3, axis=-1) if x.shape[-1] == 1 else x
 
 
-def interpolation(n, half_pixel, antialias):
-  """Weights [299, n] of linear interpolation of n pixels."""
+def interpolation(n: int, half_pixel: bool, antialias: bool) -> np.ndarray:
+  """Weights [299, n] of the linear interpolation of n pixels."""
   ratio = n / network.SIZE
   at = (np.arange(network.SIZE) + .5 * half_pixel) * ratio - .5 * half_pixel
   width = max(1., ratio) if antialias else 1.
   weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(n)) / width)
-  # Beyond the border only the last pixel has weight: it is repeated.
-  return np.float32(weights / weights.sum(1, keepdims=True))
+  # Beyond the border only the last pixel has a weight, so it is repeated.
+  return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 def _metrics(dims):
+  """The comparisons and their names, by option."""
   prdc = {name: f'{name}{dims}'
           for name in ('precision', 'recall', 'density', 'coverage')}
   return {'fid': (comparisons.frechet, {'frechet': f'fid{dims}'}),
@@ -108,7 +132,7 @@ def _metrics(dims):
 
 
 def _folders(data):
-  """Folders in which the weights may lie: those around the data, and one."""
+  """Folders that may hold the weights: around the data, and SWAE_JAX_DATA."""
   paths = [pathlib.Path(file['path']) for file in
            data.provenance.get('files', {}).values() if 'path' in file]
   around = {str(parent): None for path in paths for parent in

@@ -1,32 +1,48 @@
-"""Images on the way from one to another."""
+"""Images on the way from one image to another."""
+from collections.abc import Iterator
+from typing import Annotated
+
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.data import base as data_base
 from swae_jax.evals import base, pictures
 
 
-def run(view, *, rows=8, steps=8):
-  """Decoded codes on the straight line between those of two test images.
+def run(view: base.View, *, rows: options.Count = 8,
+        steps: Annotated[int, options.Range(2)] = 8) -> Iterator[base.Picture]:
+  """Decoded codes on the straight line between the codes of two test images.
 
-  Figure 5 of the sliced SWAE paper.  A row starts and ends with the two images
-  themselves; `steps` decoded codes lie between, the first and last of which are
-  their reconstructions.  Rows take the test images in order, two each.
+  Figure 5 of Kolouri et al. 2019.  A row starts and ends with two test images.
+  Between them are `steps` decoded codes; the first and the last are the
+  reconstructions of the two images.  The rows take the test images in order,
+  two each.  Nothing for fewer than two images, or data that are not images.
   """
   images = view.data.test.images
-  if steps < 2 or rows < 1:
-    raise errors.UserError(f'interpolation: rows={rows}, steps={steps}: ask '
-                           'for at least 1 row and 2 steps')
   rows = min(rows, len(images) // 2)
   if not rows or not base.is_image(images.shape[1:]):
     return
   ends = images[:2 * rows]
-  z = view.encode(ends)
-  t = np.linspace(0, 1, steps, dtype=z.dtype)[None, :, None]
-  line = (1 - t) * z[0::2, None] + t * z[1::2, None]
-  x = view.decode(line.reshape(rows * steps, -1))
+  z, ends = view.encode(ends), data_base.to_float(ends)
+  path = interpolate(z[0::2], z[1::2], steps)
+  x = view.decode(path.reshape(rows * steps, -1))
   x = x.reshape(rows, steps, *images.shape[1:])
-  ends = data_base.to_float(ends)
   x = np.concatenate([ends[0::2, None], x, ends[1::2, None]], axis=1)
-  yield base.Picture('interpolation', pictures.tile(
-      x.reshape(-1, *images.shape[1:]), steps + 2))
+  way = [f'{share:.0%}' for share in np.linspace(0, 1, steps)]
+  yield base.Picture('interpolation', pictures.labelled(
+      'From one test image to another', [[pictures.Row(row) for row in x]],
+      heads=[pictures.Head('data', 0, 0),
+             pictures.Head('decoded codes on the line between the codes of '
+                           'both', 1, steps),
+             pictures.Head('data', steps + 1, steps + 1)],
+      feet=['', *way, ''], foot='share of the way (0% and 100% are the '
+      'reconstructions)', apart=(1, steps + 1)))
+
+
+def interpolate(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
+  """Points on the straight lines from a to b, both included.
+
+  2 of [N, D] -> [N, steps, D] of the same type.
+  """
+  t = np.linspace(0, 1, steps, dtype=a.dtype)[None, :, None]
+  return (1 - t) * a[:, None] + t * b[:, None]

@@ -1,52 +1,63 @@
 """Nearest-neighbour accuracy of the codes."""
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.data import base as data_base
 from swae_jax.evals import base
 
-CODES = {'mean': ('mean',), 'sample': ('sample',), 'both': ('mean', 'sample')}
 
+def run(view: base.View, *, k: tuple[options.Count, ...] = (1, 3, 5, 10),
+        code: Literal['mean', 'sample', 'both'] = 'both'
+        ) -> Iterator[base.Metric]:
+  """Accuracy of a vote among the k nearest training codes of each test code.
 
-def run(view, *, k=(1, 3, 5, 10), code='both'):
-  """Accuracy on the test codes of the majority of the k nearest train codes.
+  Distances are Euclidean.  If several classes have most votes, the smallest
+  class wins.  Binary training images are drawn once.
 
-  Euclidean distance; training images drawn once where they are binary.  Among
-  classes with equal votes the smallest wins.  `code` is 'mean', 'sample' or
-  'both': mean codes on both sides, as `knn5_accuracy`, or one draw of each, as
-  `knn5_accuracy_sampled_code`, where the encoder is random.  Only scores of one
-  kind compare: the noise of a draw costs a system whose code has many axes
-  that it does not use.
+  `code` chooses the codes on both sides.  'mean': mean codes, in metrics such
+  as `knn5_accuracy`.  'sample': one draw of each code, in metrics such as
+  `knn5_accuracy_sampled_code`, only if the encoder is random.  'both': both.
+  Compare only metrics of one kind: noise lowers the accuracy of a system whose
+  code has many axes that it does not use.
+
+  Nothing for data without classes.
   """
   data = view.data
   if data.classes < 2:
     return
-  if not k or not 1 <= min(k) <= max(k) <= len(data.train.labels):
-    raise errors.UserError(f'knn: k must lie in 1..{len(data.train.labels)}, '
-                           f'the number of training examples, found {k}')
-  if code not in CODES:
-    raise errors.UserError(
-        f'knn: code={code!r}: choose one of {", ".join(sorted(CODES))}')
-  images = data_base.fixed_train(data), data.test.images
-  if 'mean' in CODES[code]:
-    yield from _metrics(*map(view.encode, images), data, k, '')
-  if 'sample' in CODES[code] and _is_random(view):
-    # In one call: in two both sides would be drawn with the same noise.
-    codes = view.draw(np.concatenate(images))
-    yield from _metrics(*np.split(codes, [len(images[0])]), data, k,
+  train, test = data_base.fixed_train(data), data.test.images
+  if code in ('mean', 'both'):
+    yield from _metrics(view.encode(train), view.encode(test), data, k, '')
+  if code in ('sample', 'both') and view.draw and _is_random(view):
+    # In one call: in two, both sides would be drawn with the same noise.
+    z = view.draw(np.concatenate([train, test]))
+    yield from _metrics(z[:len(train)], z[len(train):], data, k,
                         '_sampled_code')
+
+
+def check(dataset: data_base.Dataset, chosen: Mapping[str, Any]) -> None:
+  """Refuses more neighbours than there are training examples."""
+  k, n = tuple(chosen['k']), len(dataset.train.labels)
+  base.check_list('knn.k', k)
+  if dataset.classes > 1 and max(k) > n:
+    raise base.refused('knn.k', k, f'each number must be at most {n}, the '
+                       'number of training examples; give smaller ones, or set '
+                       '--config.evals.knn.run=False')
 
 
 def _is_random(view):
   """Whether the encoder draws its codes."""
   x = view.data.test.images[:2]
-  # Compiled with a key and without, a code may differ by rounding.
-  return view.draw is not None and not np.allclose(
-      view.draw(x), view.encode(x), rtol=1e-4, atol=1e-6, equal_nan=True)
+  # Two programs, with a key and without: equal codes may differ by rounding.
+  return not np.allclose(view.draw(x), view.encode(x), rtol=1e-4, atol=1e-6,
+                         equal_nan=True)
 
 
 def _metrics(train, test, data, k, suffix):
-  """Accuracy for each of `k` of the codes train [N, D] and test [M, D]."""
+  """Accuracy for each number in `k`; codes train [N, D] and test [M, D]."""
   n = len(test)
   if not (np.isfinite(train).all() and np.isfinite(test).all()):
     yield from (base.Metric(f'knn{i}_accuracy{suffix}', np.nan, n) for i in k)

@@ -1,27 +1,31 @@
 """Distance between the law of the codes and the prior."""
+from collections.abc import Iterator
+from typing import Annotated
+
 import jax
 import numpy as np
 
-from swae_jax import errors, losses, priors
+from swae_jax import losses, options, priors
 from swae_jax.evals import base
 
 
-def run(view, *, points=2000, directions=100):
+def run(view: base.View, *, points: Annotated[int, options.Range(2)] = 2000,
+        directions: options.Count = 100) -> Iterator[base.Metric]:
   """Sliced Wasserstein distance and MMD between test codes and the prior.
 
-  One draw of each code, whose law the prior stands for: the mean where the
-  encoder is deterministic.  `latent_*` is between codes and as many samples of
-  the prior, `prior_*` between these and others, which is the floor.  The sliced
-  distance is the mean of W_2^2 over fixed directions; its floor falls with the
-  number of points, which is part of its name.  MMD is the U-statistic, which
-  may be negative, with the kernel C / (C + |z - z'|^2), C twice the trace of
-  the prior's covariance: the constant of the WAE paper for a normal prior.
+  The codes are one draw each, the mean if the encoder is deterministic.
+  Metrics `latent_*` compare the codes with as many samples of the prior;
+  metrics `prior_*` compare these samples with others, and give the floor.
+
+  The sliced distance is the mean of W_2^2 over fixed directions; its floor
+  falls with the number of points, so that is part of its name.  The MMD is the
+  U-statistic, which may be negative, with the kernel C / (C + |z - z'|^2) where
+  C is twice the trace of the prior's covariance: for a normal prior the
+  constant of Tolstikhin et al. 2018.
+
+  Nothing for fewer than two test examples.
   """
   n = min(points, len(view.data.test.images))
-  if points < 2 or directions < 1:
-    raise errors.UserError(
-        f'latent_distance: points={points}, directions={directions}: ask for '
-        'at least 2 points and 1 direction')
   if n < 2:
     return
   z = (view.draw or view.encode)(view.data.test.images[:n])
@@ -37,7 +41,7 @@ def run(view, *, points=2000, directions=100):
 
 
 @jax.jit
-def _distances(x, y, theta, scale):
-  """Both between x and y.  [N, D], [N, D], [L, D], scalar -> 2 scalars."""
-  return (losses.sliced_wasserstein(x, y, theta),
-          losses.mmd(x, y, losses.imq(scale)))
+def _distances(z, z_prior, theta, scale):
+  """Both distances.  [N, D], [N, D], [L, D], scalar -> 2 scalars."""
+  return (losses.sliced_wasserstein(z, z_prior, theta),
+          losses.mmd(z, z_prior, losses.imq(scale)))

@@ -1,22 +1,24 @@
 """Log-likelihood of the test images."""
+from collections.abc import Iterator
+
 import numpy as np
 
-from swae_jax import errors, losses
+from swae_jax import losses, options
 from swae_jax.evals import base
 
 
-def run(view, *, samples=100, images=500):
-  """log p(x) in nats by importance sampling, and its one-sample bound.
+def run(view: base.View, *, samples: options.Count = 100,
+        images: options.CountOrZero = 500) -> Iterator[base.Metric]:
+  """log p(x) in nats by importance sampling, and its bound by one sample.
 
-  Means over the first `images` test images, 0 for all; `samples` codes are
-  drawn for each.  The estimate is low by what a finite number of samples costs,
-  so the number is part of the name; 5000 are usual, over all images.  Nothing
-  for systems without densities.
+  Both are means over the first `images` test images, 0 for all; `samples` codes
+  are drawn for each.  A finite number of codes makes the estimate too low, so
+  the number is part of its name; papers use 5000, over all images.
+
+  Nothing for systems without densities.
   """
   if view.log_weights is None:
     return
-  if samples < 1:
-    raise errors.UserError(f'likelihood: samples={samples}: ask for at least 1')
   x = view.data.test.images[:images or None]
   log_weights = view.log_weights(x, samples)
   estimate = np.asarray(losses.log_marginal(log_weights), np.float64)

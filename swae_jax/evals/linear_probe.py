@@ -1,25 +1,27 @@
 """Accuracy of a linear classifier of the codes."""
+from collections.abc import Iterator
 import warnings
 
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.data import base as data_base
 from swae_jax.evals import base
 
 
-def run(view, *, max_iter=1000):
-  """Accuracy on the test codes of logistic regression on the train codes.
+def run(view: base.View, *, max_iter: options.Count = 1000
+        ) -> Iterator[base.Metric]:
+  """Accuracy on the test codes of logistic regression on the training codes.
 
-  Multinomial, on mean codes that are standardised by those of train, with the
-  weight decay of scikit-learn's default C = 1; training images drawn once where
-  they are binary.  The protocol says how many steps of L-BFGS it took, and
-  whether `max_iter` was too few.
+  The regression is multinomial, on mean codes, with the weight decay of
+  scikit-learn's default C = 1.  Mean and deviation of the training codes
+  standardise all codes.  Binary training images are drawn once.  The protocol
+  of the metric says how many steps L-BFGS took, and whether `max_iter` was too
+  few.
+
+  Nothing if the training examples have only one class.
   """
   data = view.data
-  if max_iter < 1:
-    raise errors.UserError(
-        f'linear_probe: max_iter={max_iter}: ask for at least 1')
   if len(np.unique(data.train.labels)) < 2:
     return
   train, test = map(view.encode, (data_base.fixed_train(data),
@@ -34,8 +36,8 @@ def run(view, *, max_iter=1000):
 
   classifier = linear_model.LogisticRegression(max_iter=max_iter)
   probe = pipeline.make_pipeline(preprocessing.StandardScaler(), classifier)
-  # Where other work keeps a core busy, threads wait for each other at every
-  # step: on two cores ten times the time of one.
+  # If other work keeps a core busy, threads wait for each other at every step:
+  # on two cores that takes ten times as long as one thread.
   with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
     # The protocol says it.
     warnings.simplefilter('ignore', exceptions.ConvergenceWarning)

@@ -1,31 +1,36 @@
 """Whether examples that are close are close in code, too."""
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.data import base as data_base
 from swae_jax.evals import base, pictures
 
 
-def run(view, *, points=2000, queries=100, k=10, rows=4):
-  """Distances from test examples among the data and among their mean codes.
+def run(view: base.View, *, points: Annotated[int, options.Range(3)] = 2000,
+        queries: options.Count = 100, k: options.Count = 10,
+        rows: options.Count = 4) -> Iterator[base.Metric | base.Picture]:
+  """Compares the distances between test examples with those of their codes.
 
-  Of the first `points` test examples the first `queries` are compared with all
-  others, by Euclidean distance in both spaces:
+  The first `queries` test examples are compared with all others of the first
+  `points`, by Euclidean distance of the data and of the mean codes.
 
-  distance_rank_correlation: Spearman's, mean over the queries; 1 where the code
-    keeps the order of all distances, 0 where the codes do not differ.
+  distance_rank_correlation: Spearman's correlation of the two, mean over the
+    queries: 1 if the codes keep the order of all distances, 0 if all codes are
+    equal.
   neighbour_overlap_k10: the share of the k nearest in data that are among the k
     nearest in code, mean over the queries.
 
-  Pictures: of `rows` queries the k nearest, in data above and in code below,
-  behind the query and below it its reconstruction; and where codes have two
-  dimensions figure 1 of the symmetric SWAE paper, the codes of 100 examples by
-  the order of their distance to one.
+  The picture `neighbours` shows `rows` queries with their nearest examples.  If
+  the codes have two dimensions, `distance_order` draws figure 1 of Sun and Guo
+  2021: the codes of 100 examples, coloured by the order of their distances to
+  one of them.
+
+  Nothing if there are at most k test examples.
   """
   images = view.data.test.images[:points]
-  if k < 1 or queries < 1 or rows < 1:
-    raise errors.UserError(f'neighbours: queries={queries}, k={k}, rows={rows}'
-                           ': each must be at least 1')
   if len(images) < max(3, k + 1):  # A query and k others.
     return
   x, z = data_base.to_float(images), view.encode(images)
@@ -39,30 +44,42 @@ def run(view, *, points=2000, queries=100, k=10, rows=4):
                           f'neighbour_overlap_k{k}'), values, strict=True):
     yield base.Metric(name, float(value), len(in_data))
   if base.is_image(images.shape[1:]):
-    yield base.Picture('neighbours', pictures.tile(
-        _nearest(view, x, in_data[:rows], in_code[:rows], k), k + 1))
+    yield base.Picture('neighbours', pictures.labelled(
+        'Test images and their nearest neighbours, in data and in code',
+        _groups(view, x, in_data[:rows], in_code[:rows], k),
+        heads=[pictures.Head('query', 0, 0),
+               pictures.Head('other test images, nearest first', 1, k)],
+        apart=(1,)))
   if z.shape[1] == 2:
     yield base.Picture('distance_order', _ordered(z[:100], in_data[0, :99]))
 
 
+def check(dataset: data_base.Dataset, chosen: Mapping[str, Any]) -> None:
+  """Refuses more neighbours than there are points to choose them from."""
+  del dataset
+  k, points = chosen['k'], chosen['points']
+  if k >= points:
+    raise base.refused('neighbours.k', k, 'it must be below '
+                       f'--config.evals.neighbours.points={points}')
+
+
 def _distances(x, queries):
-  """Squared, of the first examples to all but themselves.  [Q, N - 1]."""
+  """Squared distances of the first examples to all others.  [Q, N - 1]."""
   from scipy.spatial import distance  # Takes a second: only when asked for.
   x = x.reshape(len(x), -1)
-  # By differences in float64: a matrix product would part the many ties of
-  # binary data by its rounding.
+  # By differences in float64: the rounding of a matrix product would break the
+  # many ties of binary data.
   d2 = distance.cdist(x[:queries], x, 'sqeuclidean')
   others = ~np.eye(*d2.shape, dtype=bool)
   return d2[others].reshape(len(d2), -1)
 
 
 def _rank_correlation(a, b):
-  """Mean over rows of Spearman's correlation; ties share their mean rank."""
-  from scipy import stats
-  a, b = (stats.rankdata(d, axis=1) for d in (a, b))
-  a, b = (r - r.mean(1, keepdims=True) for r in (a, b))
-  scale = np.sqrt((a**2).sum(1) * (b**2).sum(1))
-  return np.mean((a * b).sum(1) / np.where(scale == 0, 1, scale))
+  """Mean over the rows of Spearman's correlation; 0 for a constant row."""
+  from scipy import stats  # Takes a second: only when asked for.
+  return np.mean([
+      stats.spearmanr(*pair)[0] if all(map(np.ptp, pair)) else 0.
+      for pair in zip(a, b, strict=True)])
 
 
 def _closest(distances, k):
@@ -71,35 +88,37 @@ def _closest(distances, k):
 
 
 def _overlap(a, b, k):
-  """Mean over rows of the share of the k nearest by `a` and by `b`."""
+  """Mean over the rows of the share of common columns among the k least."""
   a, b = _closest(a, k), _closest(b, k)
   return np.mean((a[:, :, None] == b[:, None, :]).any(2))
 
 
-def _nearest(view, x, in_data, in_code, k):
-  """Pairs of the picture, one above the other.  [Q (k + 1), 2 H + 1, W, C]."""
+def _groups(view, x, in_data, in_code, k):
+  """Two rows of the picture for each query: by data, and by code."""
   x_rec = view.decode(view.encode(x[:len(in_data)]))
-  line = np.full_like(x[:k + 1, :1], .5)  # Tells them apart where they touch.
-  cells = []
-  for i, rows in enumerate(zip(in_data, in_code, strict=True)):
+  groups = []
+  for i, pair in enumerate(zip(in_data, in_code, strict=True)):
     others = np.delete(x, i, axis=0)
-    above, below = (
-        np.concatenate([first[None], others[_closest(row[None], k)[0]]])
-        for first, row in zip((x[i], x_rec[i]), rows, strict=True))
-    cells.append(np.concatenate([above, line, below], axis=1))
-  return np.concatenate(cells)
+    groups.append([
+        pictures.Row(np.concatenate(
+            [first[None], others[_closest(row[None], k)[0]]]), left, right)
+        for first, row, left, right in zip(
+            (x[i], x_rec[i]), pair, ('data', 'reconstruction'),
+            ('nearest in data', 'nearest in code'), strict=True)])
+  return groups
 
 
 def _ordered(z, distances):
-  """Codes of a query, the first, and of others by their order in data."""
+  """The picture of the codes [N, 2] of a query, the first, and of others."""
   from swae_jax.evals import scatter
   order = distances.argsort(kind='stable').argsort(kind='stable')
   fig = scatter.new(620, 520)
   axes = fig.subplots()
-  axes.scatter(*z[:1].T, s=160, marker='*', color='red', label='target')
+  axes.scatter(*z[:1].T, s=160, marker='*', color='red', label='query')
   others = axes.scatter(*z[1:].T, s=16, c=order + 1, cmap='viridis')
-  fig.colorbar(others, label='order of the distance to the target in data')
-  axes.set_title('codes')
+  fig.colorbar(others, label='order of the distance to the query in data '
+               '(1: nearest)')
+  axes.set(title='Codes of a test example and of others', **scatter.AXES)
   axes.legend()
   axes.grid(alpha=.3)
   return scatter.pixels(fig)

@@ -1,38 +1,53 @@
 """Images along the principal axes of the codes."""
+from collections.abc import Iterator
+from typing import Annotated
+
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.evals import base, pictures
 
 
-def run(view, *, modes=10, steps=7, extent=3.):
-  """Decoded mean test code, moved along each of its first principal axes.
+def run(view: base.View, *, modes: options.Count = 10,
+        steps: Annotated[int, options.Range(2)] = 7,
+        extent: options.Positive = 3.) -> Iterator[base.Picture]:
+  """The mean test code, moved along each of its first principal axes, decoded.
 
-  Figure 5 of the sliced SWAE paper: one row for each axis, the one of greatest
+  Figure 5 of Kolouri et al. 2019: a row for each axis, the axis of greatest
   variance first, from -extent to extent standard deviations of the codes.
+  Nothing for data that are not images, or codes that are not finite.
   """
-  if modes < 1 or steps < 1:
-    raise errors.UserError(f'pca_modes: modes={modes}, steps={steps}: ask for '
-                           'at least 1 of each')
   images = view.data.test.images
   if not base.is_image(images.shape[1:]):
     return
   z = view.encode(images).astype(np.float64)
   if not np.isfinite(z).all():
     return
-  mean = z.mean(0)
-  moves = _principal(z - mean)[:modes, None]
-  t = np.linspace(-extent, extent, steps)[None, :, None]
-  path = (mean + t * moves).astype(np.float32)
-  yield base.Picture('pca_modes', pictures.tile(
-      view.decode(path.reshape(-1, z.shape[1])), steps))
+  moves, shares = _principal(z, modes)
+  t = np.linspace(-extent, extent, steps)
+  path = z.mean(0) + t[None, :, None] * moves[:, None]
+  x = view.decode(path.reshape(-1, z.shape[1]).astype(np.float32))
+  yield base.Picture('pca_modes', pictures.labelled(
+      'The mean code, moved along the principal axes of the codes, decoded',
+      [[pictures.Row(row, f'axis {i}', f'{share:.0%} of variance')
+        for i, (row, share) in enumerate(zip(
+            np.split(x, len(moves)), shares, strict=True), 1)]],
+      feet=[f'{value:.2g}' for value in t],
+      foot='standard deviations of the codes from the mean'))
 
 
-def _principal(z):
-  """Principal axes, as long as a standard deviation.  [N, D] -> [D, D]."""
-  variances, axes = np.linalg.eigh(z.T @ z / len(z))
-  axes = axes.T[::-1]
-  # An axis has two directions: the one whose largest component is positive.
-  largest = np.take_along_axis(axes, abs(axes).argmax(1)[:, None], 1)
-  axes = axes * np.sign(largest)
-  return axes * np.sqrt(np.maximum(variances[::-1], 0))[:, None]
+def _principal(z, modes):
+  """The first principal axes of codes z [N, D].
+
+  Returns:
+    The axes [M, D], each as long as the standard deviation of the codes along
+    it and with a positive largest component, and their shares of the variance
+    [M]; M is `modes`, N or D, whichever is least.
+  """
+  from sklearn import decomposition  # Takes a second: only when asked for.
+  pca = decomposition.PCA(min(modes, *z.shape), svd_solver='full')
+  with np.errstate(invalid='ignore', divide='ignore'):
+    pca.fit(z)  # All codes equal: it divides by their variance, zero.
+  stds = pca.singular_values_ / np.sqrt(len(z))
+  return (pca.components_ * stds[:, None],
+          np.nan_to_num(pca.explained_variance_ratio_))

@@ -1,26 +1,26 @@
-"""Scatter pictures of points with classes."""
+"""Pictures of points with classes."""
 import matplotlib
-from matplotlib import figure
+from matplotlib import axes as axes_lib
+from matplotlib import figure, layout_engine
 from matplotlib.backends import backend_agg
 import numpy as np
 
 MARKERS = 'o^sD'  # Ten colours each: more could not be told apart.
 CLASSES = 10 * len(MARKERS)
+AXES = {'xlabel': 'code, axis 1', 'ylabel': 'code, axis 2'}
 
 
-def new(width, height):
+def new(width: int, height: int) -> figure.Figure:
   """An empty figure of so many pixels, bound to no screen."""
-  fig = figure.Figure((width / 100, height / 100), dpi=100,
-                      layout='constrained')
-  fig.get_layout_engine().set(w_pad=.1, h_pad=.1)  # Inches.
-  backend_agg.FigureCanvasAgg(fig)
-  return fig
+  layout = layout_engine.ConstrainedLayoutEngine(w_pad=.1, h_pad=.1)  # Inches.
+  return figure.Figure((width / 100, height / 100), dpi=100, layout=layout)
 
 
-def by_class(axes, points, labels, classes):
-  """Draws points [N, 2], each class with a colour and a marker of its own.
+def by_class(axes: axes_lib.Axes, points: np.ndarray, labels: np.ndarray,
+             classes: int) -> None:
+  """Draws points [N, 2], each class with its own colour and marker.
 
-  Beyond 40 classes these come again.
+  Beyond 40 classes, colours and markers repeat.
   """
   size = np.clip(6000 / max(1, len(points)), 10, 30)
   for c in range(classes):
@@ -31,22 +31,23 @@ def by_class(axes, points, labels, classes):
   axes.grid(alpha=.3)
 
 
-def legend(fig, axes, classes):
-  """Names the classes on the right, where they can be told apart."""
+def legend(fig: figure.Figure, axes: axes_lib.Axes, classes: int) -> None:
+  """Names the classes on the right, if colours and markers tell them apart."""
   if 1 < classes <= CLASSES:
-    fig.legend(*axes.get_legend_handles_labels(), frameon=False,
+    fig.legend(*axes.get_legend_handles_labels(), title='class', frameon=False,
                loc='outside right center', markerscale=1.6,
                ncols=-(-classes // 20))
 
 
-def pixels(fig):
+def pixels(fig: figure.Figure) -> np.ndarray:
   """The figure as uint8 [H, W, 3]."""
-  fig.canvas.draw()
-  return np.asarray(fig.canvas.buffer_rgba())[..., :3].copy()
+  canvas = backend_agg.FigureCanvasAgg(fig)
+  canvas.draw()
+  return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def limits(z):
-  """Corners of the square that holds all finite points, with a margin."""
+def limits(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Lower left and upper right corner of a square around all finite points."""
   z = z[np.isfinite(z).all(1)]
   if len(z) == 0:
     return np.full(2, -1.), np.full(2, 1.)

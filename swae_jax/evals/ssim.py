@@ -6,31 +6,32 @@ C1, C2 = .01**2, .03**2  # Of values in [0, 1].
 CHUNK = 20  # Images at once: more leave the cache and take four times as long.
 
 
-def fits(shape):
-  """Whether images [H, W, C] hold the window."""
+def fits(shape: tuple[int, ...]) -> bool:
+  """Whether images [H, W, C] are at least as large as the window."""
   return min(shape[:2]) >= WINDOW
 
 
-def ssim(x, y):
+def ssim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
   """Wang et al., "Image quality assessment", 2004, eq. 13, mean over an image.
 
-  Gaussian window of 11x11 pixels and deviation 1.5, moments weighted by it, at
-  all places where it lies inside; of colours, the mean over the channels.
+  A Gaussian window of 11x11 pixels and deviation 1.5 weights the moments, at
+  all places where it lies inside the image; the mean over the channels of RGB
+  images.
 
   Args:
     x: [N, H, W, C], values in [0, 1], H and W at least 11.
     y: the same.
 
   Returns:
-    [N] float64, at most 1, which equal images have.
+    [N] float64, at most 1; equal images have 1.
   """
   return np.concatenate([_ssim(x[start:start + CHUNK], y[start:start + CHUNK])
                          for start in range(0, len(x), CHUNK)])
 
 
 def _ssim(x, y):
-  """The same of few images."""
-  x, y = (np.moveaxis(np.float64(image), -1, 1) for image in (x, y))
+  """The same for at most CHUNK images."""
+  x, y = (np.moveaxis(v.astype(np.float64), -1, 1) for v in (x, y))
   rows, columns = _windows(x.shape[2]), _windows(x.shape[3]).T
   mean = lambda values: rows @ values @ columns
   x_mean, y_mean = mean(x), mean(y)

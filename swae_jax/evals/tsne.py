@@ -1,21 +1,24 @@
 """Codes of many dimensions in a picture of two."""
+from collections.abc import Iterator
+from typing import Annotated
+
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.evals import base
 
 
-def run(view, *, points=2000, perplexity=30.):
+def run(view: base.View, *, points: Annotated[int, options.Range(4)] = 2000,
+        perplexity: options.Positive = 30.) -> Iterator[base.Picture]:
   """t-SNE of the first `points` mean test codes, coloured by class.
 
-  Figure 3 of the symmetric SWAE paper, with scikit-learn's defaults, which
-  start at the principal axes, and a fixed seed; of few points the perplexity is
-  a third at most.  How far heaps are apart and how large, means nothing in it.
-  Nothing for codes of up to 2 dimensions, which `latent` draws as they are.
+  Figure 3 of Sun and Guo 2021, with scikit-learn's defaults, which start at the
+  principal axes, and a fixed seed.  The perplexity is at most a third of the
+  number of points.  Sizes of clusters and distances between them mean nothing.
+
+  Nothing for codes of up to 2 dimensions, which `latent` draws as they are, or
+  for fewer than 4 codes.
   """
-  if perplexity <= 0:
-    raise errors.UserError(f'tsne: perplexity={perplexity}: it must be '
-                           'positive')
   test = view.data.test
   z = view.encode(test.images[:points])
   finite = np.isfinite(z).all(1)
@@ -29,14 +32,16 @@ def run(view, *, points=2000, perplexity=30.):
   from swae_jax.evals import scatter
   embedding = manifold.TSNE(
       perplexity=min(perplexity, (len(z) - 1) / 3), random_state=0)
-  # Where other work keeps a core busy, threads wait for each other at every
-  # step: on two cores six times the time of one.  The result is the same.
+  # If other work keeps a core busy, threads wait for each other at every step:
+  # on two cores that takes six times as long as one thread.  The result is the
+  # same.
   with threadpoolctl.threadpool_limits(1):
-    points = embedding.fit_transform(z)
+    places = embedding.fit_transform(z)
   fig = scatter.new(820, 720)
   axes = fig.subplots()
-  scatter.by_class(axes, points, labels, view.data.classes)
-  axes.set(title='t-SNE of the codes of test examples by class', xticks=[],
+  scatter.by_class(axes, places, labels, view.data.classes)
+  axes.set(title='Codes of test examples, in two dimensions by t-SNE',
+           xlabel='distances between clusters mean nothing', xticks=[],
            yticks=[])
   scatter.legend(fig, axes, view.data.classes)
   yield base.Picture('tsne', scatter.pixels(fig))

@@ -2,26 +2,33 @@
 
 Szegedy et al., "Rethinking the Inception architecture for computer vision",
 2016, figures 5 to 7, with batch norm folded into the convolutions.  The layers
-have the names of the TensorFlow graph.  Where training pads the mean pools with
-zeros, this graph leaves the padding out, and its last block has a max pool.
+have the names of the TensorFlow graph.  Two things differ from the network in
+training, as in that graph: mean pools leave the padding out of the mean, and
+the last block has a max pool.
 """
+from collections.abc import Callable
 import functools
 
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 
-SIZE = 299  # Pixels a side of the images it was trained on; 75 are the least.
+SIZE = 299  # Pixels a side of its training images; the least it takes is 75.
 ONE, THREE, ROW, COLUMN = (1, 1), (3, 3), (1, 7), (7, 1)
 HALVE = {'strides': 2, 'padding': 'VALID'}
 
 
 class Inception(nn.Module):
-  """x [B, H, W, 3], about -1 to 1 -> features [B, tap] for each of `taps`."""
-  taps: tuple = (2048,)
+  """x [B, H, W, 3], about -1 to 1 -> features [B, tap] for each of `taps`.
+
+  Attributes:
+    taps: layers by the number of their features, some of TAPS.
+  """
+  taps: tuple[int, ...] = (2048,)
 
   @nn.compact
-  def __call__(self, x):
-    """Means over pixels; nothing behind the last tap is computed."""
+  def __call__(self, x: jax.Array) -> tuple[jax.Array, ...]:
+    """Means over the pixels; layers after the last tap are not computed."""
     features = {}
     for tap, stage in STAGES:
       x = stage(x)
@@ -33,14 +40,17 @@ class Inception(nn.Module):
 
 
 def _conv(x, name, features, size, **options):
-  """A convolution and its ReLU; 'SAME' and stride 1 unless told otherwise."""
-  # Not `layers.conv`: that has no precision, and TPU's default is bfloat16.
+  """A convolution and its ReLU; 'SAME' and stride 1 unless options differ."""
+  # Not `layers.conv`, which sets no precision: a TPU's default is bfloat16.
   return nn.relu(nn.Conv(features, size, name=name, precision='highest',
                          **options)(x))
 
 
 def _chain(x, name, *layers):
-  """Convolutions in a row, called `name`, `name`_1, ...: (features, size)."""
+  """Convolutions in a row, named `name`, `name`_1, ...
+
+  Each layer is (features, size), and a dict of options if it has any.
+  """
   for i, (features, size, *options) in enumerate(layers):
     x = _conv(x, f'{name}_{i}' if i else name, features, size,
               **(options[0] if options else {}))
@@ -48,14 +58,17 @@ def _chain(x, name, *layers):
 
 
 def _halved(x):
+  """Max pool with stride 2."""
   return nn.max_pool(x, THREE, (2, 2))
 
 
 def _mean(x):
+  """Mean pool with stride 1."""
   return nn.avg_pool(x, THREE, padding='SAME', count_include_pad=False)
 
 
 def _max(x):
+  """Max pool with stride 1."""
   return nn.max_pool(x, THREE, padding='SAME')
 
 
@@ -90,7 +103,7 @@ def _to_middle(x, name):
 
 
 def _middle(x, name, width):
-  """[B, 17, 17, 768] -> the same."""
+  """[B, 17, 17, 768] -> [B, 17, 17, 768]."""
   return jnp.concatenate([
       _conv(x, f'{name}_conv', 192, ONE),
       _chain(x, f'{name}_tower_conv', (width, ONE), (width, ROW),
@@ -123,8 +136,8 @@ def _coarse(x, name, pool):
 
 
 _part = functools.partial
-# What is computed one after the other, each with the tap behind it, if any.
-STAGES = (
+# The stages in order, each with the tap after it, or None.
+STAGES: tuple[tuple[int | None, Callable[..., jax.Array]], ...] = (
     (64, _start), (192, _second),
     *((None, _part(_fine, name=name, width=width)) for name, width in (
         ('mixed', 32), ('mixed_1', 64), ('mixed_2', 64))),

@@ -1,6 +1,11 @@
-"""Weights of the Inception network in the files of other projects."""
+"""Inception weights in the files of other projects.
+
+Two projects publish conversions of the TensorFlow graph; see __init__.py.
+"""
+from collections.abc import Mapping
 import os
 import pickle
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,36 +19,45 @@ KNOWN = f'{PYTORCH} of pytorch-fid or {PICKLE} of jax-fid'
 EPSILON = 1e-3  # Of the batch norms.
 
 
-def arrays(source):
-  """{`<layer>/w`: ..., `<layer>/b`: ...} from a file of either project."""
+def arrays(source: str) -> dict[str, np.ndarray]:
+  """The arrays {`<layer>/w`, `<layer>/b`} of a file of either project."""
   if not os.path.isfile(source):
-    raise errors.MissingData(f'--from: there is no file {source!r}; get {KNOWN}'
-                             )
+    raise errors.MissingData(
+        f'--from: there is no file {source!r}; get {KNOWN}')
   read = _of_jax_fid if source.endswith('.pickle') else _of_pytorch
   return folded(read(source), source)
 
 
-def folded(state, where):
-  """The arrays of a file from those of pytorch-fid, batch norm folded in."""
+def folded(state: Mapping[str, Any], where: str) -> dict[str, np.ndarray]:
+  """Folds batch norm into the convolutions.
+
+  Args:
+    state: {name: array} as pytorch-fid names them.
+    where: the name of the file, for errors.
+
+  Returns:
+    {`<layer>/w`: [k_h, k_w, C_in, C_out], `<layer>/b`: [C_out]}, float32, with
+    the names of the layers in the TensorFlow graph.
+  """
   out = {}
-  try:
-    for theirs, ours in NAMES.items():
+  for theirs, ours in NAMES.items():
+    try:
       get = lambda name, at=theirs: np.asarray(
           state[f'{at}.{name}'], np.float64)
       scale = get('bn.weight') / np.sqrt(get('bn.running_var') + EPSILON)
       kernel = get('conv.weight').transpose(2, 3, 1, 0) * scale
       bias = get('bn.bias') - get('bn.running_mean') * scale
-      out[f'{ours}/w'] = kernel.astype(np.float32)
-      out[f'{ours}/b'] = bias.astype(np.float32)
-  except (KeyError, ValueError, TypeError) as e:
-    raise errors.DamagedData(
-        f'{where}: no Inception network of the FID ({theirs}: {e}); get '
-        f'{KNOWN}') from e
+    except (KeyError, ValueError, TypeError) as e:
+      raise errors.DamagedData(
+          f'{where}: not the Inception network of the FID ({theirs}: {e}); get '
+          f'{KNOWN}') from e
+    out[f'{ours}/w'] = kernel.astype(np.float32)
+    out[f'{ours}/b'] = bias.astype(np.float32)
   return out
 
 
 def _names():
-  """Layers: the name in pytorch-fid -> that in the graph of TensorFlow."""
+  """{name of a layer in pytorch-fid: its name in the TensorFlow graph}."""
   names = {f'Conv2d_{theirs}': f'conv{ours}' for theirs, ours in (
       ('1a_3x3', ''), ('2a_3x3', '_1'), ('2b_3x3', '_2'), ('3b_1x1', '_3'),
       ('4a_3x3', '_4'))}
@@ -75,26 +89,26 @@ NAMES = _names()
 
 
 def _of_pytorch(source):
-  """{name: array}, the state of pytorch-fid's network."""
+  """{name: array} of a file of pytorch-fid."""
   try:
     import torch  # Only to read this file.
   except ImportError as e:
-    raise errors.UserError(f'{source} is read with PyTorch: pip install torch, '
-                           f'or get {PICKLE} of jax-fid') from e
+    raise errors.UserError(f'{source}: reading it needs PyTorch: pip install '
+                           f'torch, or get {PICKLE} of jax-fid') from e
   if os.path.basename(source) == PYTORCH:
-    # Its name ends with the start of its digest.
+    # The name of the file ends with the start of its digest.
     start = PYTORCH.removesuffix('.pth').rpartition('-')[2]
     files.check(source, files.digest(source)[:len(start)], start,
                 'sha256 (its start)')
   try:
     return torch.load(source, map_location='cpu', weights_only=True)
   except Exception as e:  # PyTorch raises almost anything then.
-    raise errors.DamagedData(f'{source}: no state that PyTorch can read '
-                             f'({type(e).__name__}): get {KNOWN}') from e
+    raise errors.DamagedData(f'{source}: PyTorch cannot read it '
+                             f'({type(e).__name__}); get {KNOWN}') from e
 
 
 class _Arrays(pickle.Unpickler):
-  """Reads numpy arrays only: a pickle is a program, which could do anything."""
+  """Reads numpy arrays alone: a pickle may run any program."""
 
   ALLOWED = {
       **{(f'numpy.{core}.multiarray', '_reconstruct'):
@@ -104,14 +118,14 @@ class _Arrays(pickle.Unpickler):
   }
 
   def find_class(self, module, name):
-    """What the pickle may call."""
+    """The functions and classes that the pickle may use."""
     if (module, name) not in self.ALLOWED:
       raise pickle.UnpicklingError(f'it asks for {module}.{name}')
     return self.ALLOWED[module, name]
 
 
 def _of_jax_fid(source):
-  """{name: array} as pytorch-fid names them, from nested dicts of Flax."""
+  """{name: array} of a file of jax-fid, with the names of pytorch-fid."""
   try:
     with open(source, 'rb') as file:
       tree = _Arrays(file).load()
@@ -119,7 +133,7 @@ def _of_jax_fid(source):
             jax.tree.leaves_with_path(tree)}
   except Exception as e:  # Damaged pickles raise almost anything.
     raise errors.DamagedData(
-        f'{source}: no pickled arrays ({e}): get {KNOWN}') from e
+        f'{source}: not a pickle of arrays ({e}); get {KNOWN}') from e
   state = {}
   for name, value in flat.items():
     layer, _, part = name.rpartition('.')

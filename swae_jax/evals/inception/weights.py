@@ -1,12 +1,16 @@
-"""Weights of the Inception network: where they lie, and what is read.
+"""The file of the Inception weights: found, checked, read and written.
 
-A file is an npz of `<layer>/w` [k_h, k_w, C_in, C_out] and `<layer>/b` [C_out],
-with batch norm folded in, and `sha256`, the digest of these arrays.
+The file is an npz with `<layer>/w` [k_h, k_w, C_in, C_out] and `<layer>/b`
+[C_out] for each layer, batch norm folded in, and `sha256`, the digest of these
+arrays.
 """
+from collections.abc import Mapping
 import contextlib
 import functools
 import hashlib
 import os
+import pathlib
+from typing import Any
 import uuid
 
 import jax
@@ -14,17 +18,16 @@ import numpy as np
 
 from swae_jax import errors
 from swae_jax.data.formats import files
-from swae_jax.evals.inception import network
-from swae_jax.evals.inception import sources as sources
+from swae_jax.evals.inception import network, sources
 
 WHOLE = 'inception_2015_12_05.npz'
 PARTIAL = 'inception_2015_12_05_to_mixed8.npz'
-HOW = (f'get {sources.KNOWN} and run python -m swae_jax.prepare inception '
-       '--from=FILE --data_dir=DIR')
+HOW = (f'get {sources.KNOWN} and run swae prepare inception --from=FILE '
+       '--data_dir=DIR')
 
 
-def find(*dirs):
-  """The path of the weights in the first of the folders that has any."""
+def find(*dirs: str) -> pathlib.Path:
+  """The file of the weights in the first folder that has one."""
   for folder in dirs:
     path = files.find('inception', folder, WHOLE, PARTIAL)
     if path:
@@ -36,21 +39,22 @@ def find(*dirs):
       f'{HOW}')
 
 
-def content(path):
-  """The taps that a file serves, and the sha256 of its arrays."""
+def content(path: str | os.PathLike[str]) -> tuple[list[int], str]:
+  """The taps whose layers are all in a file, and the sha256 of its arrays."""
   arrays = _read(path)
   return ([tap for tap in network.TAPS if not _lacking(arrays, tap)],
           digest(arrays))
 
 
-def load(path, tap):
-  """(variables of network.Inception((tap,)), sha256 of all in the file)."""
+def load(path: str | os.PathLike[str],
+         tap: int) -> tuple[dict[str, Any], str]:
+  """Variables of network.Inception((tap,)), and the sha256 of all arrays."""
   arrays, shapes = _read(path), _shapes(tap)
   lacking = _lacking(arrays, tap)
   if lacking:
     raise errors.MissingData(
-        f'{path}: the {tap} features need layers that are not in it, such as '
-        f'{lacking[0]}; {HOW}, or ask for fewer features')
+        f'{path}: the {tap} features need layers that are not in the file, '
+        f'such as {lacking[0]}; {HOW}, or ask for fewer features')
   params = {layer: {'kernel': arrays[f'{layer}/w'], 'bias': arrays[
       f'{layer}/b']} for layer in shapes}
   for layer, parts in shapes.items():
@@ -59,13 +63,12 @@ def load(path, tap):
       if found.shape != shape or found.dtype != np.float32:
         raise errors.DamagedData(
             f'{path}: {layer} has a {part} of {found.dtype} '
-            f'{list(found.shape)}, expected float32 {list(shape)}: take another'
-            ' file')
+            f'{list(found.shape)}, expected float32 {list(shape)}; {HOW}')
   return {'params': params}, digest(arrays)
 
 
-def digest(arrays):
-  """sha256 (hex) of all arrays, by their names, types and shapes."""
+def digest(arrays: Mapping[str, np.ndarray]) -> str:
+  """sha256 (hex) of the names, types, shapes and bytes of arrays."""
   out = hashlib.sha256()
   for name in sorted(arrays):
     array = arrays[name]
@@ -74,16 +77,17 @@ def digest(arrays):
   return out.hexdigest()
 
 
-def convert(source, data_dir):
-  """Writes the file that `find` finds from one of other projects; its path."""
+def convert(source: str, data_dir: str) -> pathlib.Path:
+  """Converts a file of another project into one that `find` finds; its path."""
   arrays = sources.arrays(source)
+  content: dict[str, Any] = {'sha256': digest(arrays), **arrays}
   folder = files.folders('inception', data_dir)[0]
   path = folder / WHOLE
   part = folder / f'{WHOLE}.{uuid.uuid4().hex}'
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with open(part, 'wb') as file:
-      np.savez(file, sha256=digest(arrays), **arrays)
+      np.savez(file, **content)
     os.replace(part, path)
   except OSError as e:
     with contextlib.suppress(OSError):
@@ -93,7 +97,7 @@ def convert(source, data_dir):
 
 
 def _read(path):
-  """The arrays of a file, checked by their digest where it has one."""
+  """The arrays of a file, checked by the digest in the file, if any."""
   try:
     with open(path, 'rb') as file, np.load(file) as found:
       arrays = dict(found)
@@ -102,7 +106,7 @@ def _read(path):
         f'inception: there is no file {path}; {HOW}') from e
   except Exception as e:  # NumPy raises almost anything then.
     raise errors.DamagedData(
-        f'{path}: no npz file of Inception weights ({e}): make it again') from e
+        f'{path}: not an npz file of Inception weights ({e}); {HOW}') from e
   expected = arrays.pop('sha256', None)
   if expected is not None:
     files.check(path, digest(arrays), str(expected), 'sha256 (of arrays)')
@@ -110,14 +114,14 @@ def _read(path):
 
 
 def _lacking(arrays, tap):
-  """Layers that a tap needs and that are not there."""
+  """Layers that a tap needs and that are not among the arrays."""
   return [layer for layer in _shapes(tap)
           if not {f'{layer}/w', f'{layer}/b'} <= arrays.keys()]
 
 
 @functools.cache
 def _shapes(tap):
-  """{layer: {'kernel': shape, 'bias': shape}} of what a tap needs."""
+  """{layer: {'kernel': shape, 'bias': shape}} of the layers of a tap."""
   x = jax.ShapeDtypeStruct((1, 75, 75, 3), np.float32)
   net = network.Inception((tap,))
   shapes = jax.eval_shape(net.init, jax.random.key(0), x)

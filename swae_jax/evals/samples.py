@@ -1,0 +1,21 @@
+"""Images that the system makes up."""
+from collections.abc import Iterator
+
+import numpy as np
+
+from swae_jax import options
+from swae_jax.evals import base, pictures
+
+
+def run(view: base.View, *, rows: options.Count = 8,
+        columns: options.Count = 8) -> Iterator[base.Picture]:
+  """Images decoded from codes drawn from the prior.
+
+  Nothing for data that are not images.
+  """
+  if not base.is_image(view.data.test.images.shape[1:]):
+    return
+  x = view.decode(view.sample(rows * columns))
+  yield base.Picture('samples', pictures.labelled(
+      'Images decoded from codes drawn from the prior',
+      [[pictures.Row(row) for row in np.split(x, rows)]]))
