@@ -107,10 +107,10 @@ def parse(argv: list[str]) -> list[str]:
     if rest[1:]:
       raise errors.UserError(f'{rest[1]!r} is no flag; options of a run are '
                              'given as --config.train.epochs=5')
-    from swae_jax.training import config as config_lib
-    config_lib.settle(CONFIG.value, config_flags.get_override_values(
+    from swae_jax.training import choice
+    choice.settle(CONFIG.value, config_flags.get_override_values(
         flags.FLAGS['config']))
-    config_lib.chosen(CONFIG.value)
+    choice.chosen(CONFIG.value)
   except Exception as e:  # Many types come from flags and configs.
     errors.end(plain(e), verbose='--verbose' in argv)
   return rest
@@ -142,11 +142,10 @@ def main(argv: list[str]) -> None:
   sys.unraisablehook = unraisable
   # A mistake in a flag shows before these are loaded.
   from swae_jax.host import console, mesh
-  from swae_jax.training import config as config_lib
-  from swae_jax.training import dry_run, evaluation, train
+  from swae_jax.training import choice, dry_run, evaluation, train
   from swae_jax.workdir import folder, lock
   if PRINT_CONFIG.value:
-    return print(config_lib.chosen(CONFIG.value))
+    return print(choice.chosen(CONFIG.value))
   try:
     mesh.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value,
                     TIMEOUT.value)

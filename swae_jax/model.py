@@ -18,8 +18,7 @@ from swae_jax import errors
 from swae_jax.evals import base as evals_base
 from swae_jax.evals import interpolation
 from swae_jax.systems import base
-from swae_jax.training import build
-from swae_jax.training import config as config_lib
+from swae_jax.training import build, choice
 from swae_jax.workdir import checkpoint, digests, files, folder, storage
 
 BATCH_SIZE = 64
@@ -236,6 +235,6 @@ def system(about: dict[str, Any]) -> tuple[base.System, base.Variables]:
   given = about['input']
   spec = base.Spec(tuple(given['shape']), given['bounded'], given['binarize'],
                    about['steps_per_epoch'])
-  made = build.system(config_lib.chosen(about['config']), spec)
+  made = build.system(choice.chosen(about['config']), spec)
   x = jax.ShapeDtypeStruct((made.examples, *spec.shape), np.float32)
   return made, jax.eval_shape(made.init, jax.random.key(0), x)

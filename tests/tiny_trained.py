@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from swae_jax import model as model_lib
-from swae_jax.training import config as config_lib
+from swae_jax.training import choice
 from swae_jax.workdir import checkpoint, files
 import tiny
 
@@ -40,7 +40,7 @@ def held(setting='swae', seed=0, **changes):
 
 def of_config(config, seed=0, **changes):
   """Saved of a config."""
-  about = {'config': config_lib.chosen(config).to_dict(),
+  about = {'config': choice.chosen(config).to_dict(),
            'input': {**DIGITS, **changes}, 'steps_per_epoch': 12, 'step': 3}
   about = json.loads(json.dumps(about))  # as a run keeps it
   system, like = model_lib.system(about)

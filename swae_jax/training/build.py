@@ -12,8 +12,7 @@ from swae_jax.data import base as data_base
 from swae_jax.data import batches
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.systems import base
-from swae_jax.training import config as config_lib
-from swae_jax.training import optimizers
+from swae_jax.training import choice, optimizers, parts
 from swae_jax.training import step as step_lib
 
 
@@ -39,15 +38,15 @@ def optimizer(section: Mapping[str, Any],
 
 def system(config: Mapping[str, Any], spec: base.Spec) -> base.System:
   """The system of a config; it needs no data, only their Spec."""
-  used = config_lib.parts_of(config['system']['name'])
-  parts = {'spec': spec, 'latents': config['latents']}
+  used = parts.of_system(config['system']['name'])
+  given = {'spec': spec, 'latents': config['latents']}
   if 'network' in used:
-    parts['network'] = config_lib.make('network', config, shape=spec.shape)
+    given['network'] = parts.make('network', config, shape=spec.shape)
   if 'prior' in used:
-    parts['prior'] = config_lib.prior(config)
+    given['prior'] = parts.prior(config)
   if 'penalty' in used:
-    parts['penalty'] = config_lib.penalty(config)
-  return config_lib.make('system', config, **parts)
+    given['penalty'] = parts.penalty(config)
+  return parts.make('system', config, **given)
 
 
 def _players(made: base.System, spec: base.Spec) -> list[str]:
@@ -58,14 +57,14 @@ def _players(made: base.System, spec: base.Spec) -> list[str]:
 
 def build(config: Mapping[str, Any]) -> Run:
   """Makes and checks all that a run needs; compiles nothing."""
-  config = config_lib.chosen(config)
+  config = choice.chosen(config)
   mesh = mesh_lib.make(config.devices)
   mesh_lib.check_batch(mesh, config.train.batch_size)
   if config.train.select == 'best' and not config.train.valid_every:
     raise errors.UserError(
         '--config.train.select=best needs validations; give '
         '--config.train.valid_every=1, or select=last')
-  dataset = config_lib.make('data', config)
+  dataset = parts.make('data', config)
   size = len(dataset.train.images)
   steps_per_epoch = batches.per_epoch(config.train.batch_size, size)
   spec = base.Spec(dataset.train.images.shape[1:], dataset.bounded,

@@ -14,7 +14,7 @@ import optax
 from swae_jax import errors, evals
 from swae_jax.data import base as data_base
 from swae_jax.evals import base as evals_base
-from swae_jax.training import build
+from swae_jax.training import build, choice, parts
 from swae_jax.training import config as config_lib
 from swae_jax.training import step as step_lib
 from swae_jax.workdir import checkpoint, digests, files, folder, storage
@@ -90,11 +90,11 @@ def again(workdir: Any, config: Mapping[str, Any] | None = None
   workdir = storage.path(workdir)
   own = config_lib.restore(folder.read_config(workdir))
   if config is not None:
-    config = config_lib.chosen(config)
+    config = choice.chosen(config)
     for name, section in own.evals.items():
       section.update({'run': False, **config.evals.get(name, {})})
     own.devices = config.devices
-    own.data.update({k: config.data[k] for k in config_lib.Folders._fields})
+    own.data.update({k: config.data[k] for k in parts.Folders._fields})
   run = build.build(own)
   where = checkpoint.evaluated(workdir, own.train.select)
   with checkpoint.Checkpoints(where) as checkpoints:

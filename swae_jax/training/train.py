@@ -9,8 +9,7 @@ import numpy as np
 from swae_jax import errors
 from swae_jax.host import console as console_lib
 from swae_jax.host import mesh as mesh_lib
-from swae_jax.training import build, evaluation, resume
-from swae_jax.training import config as config_lib
+from swae_jax.training import build, choice, evaluation, resume
 from swae_jax.training import loop as loop_lib
 from swae_jax.training import step as step_lib
 from swae_jax.workdir import digests, files, folder, lock, storage
@@ -34,7 +33,7 @@ def run(config: Mapping[str, Any], workdir: Any = '',
   Returns:
     The content of results.json.
   """
-  config = config_lib.chosen(config)
+  config = choice.chosen(config)
   workdir = storage.path(workdir or f'runs/{config.name}')
   first = jax.process_index() == 0
   console = console_lib.Console(quiet=not first)
