@@ -43,12 +43,13 @@ class Range(NamedTuple):
             self.multiple == 1 or value % self.multiple == 0)
 
   def __str__(self) -> str:
-    kind = f' and be a multiple of {self.multiple}'
-    kind = kind if self.multiple != 1 else ''
+    kind = '' if self.multiple == 1 else (
+        f' and be a multiple of {self.multiple}')
+    if self.high == math.inf and self.low == -math.inf:
+      return f'must be finite{kind}'
     if self.high == math.inf:
-      if self.low == -math.inf:
-        return f'must be finite{kind}'
-      return f'must be {"above" if self.open_low else "at least"} {self.low:g}{kind}'
+      least = 'above' if self.open_low else 'at least'
+      return f'must be {least} {self.low:g}{kind}'
     left, right = '(' if self.open_low else '[', ')' if self.open_high else ']'
     return f'must lie in {left}{self.low:g}, {self.high:g}{right}{kind}'
 
@@ -81,8 +82,6 @@ def of(make: Callable[..., Any]) -> dict[str, Option]:
   for name, p in inspect.signature(make).parameters.items():
     if p.kind is not p.KEYWORD_ONLY:
       continue
-    if name not in hints:  # TEMPORARY
-      hints[name] = type(p.default) if not isinstance(p.default, tuple) else tuple[type((*p.default, '')[0]), ...]
     if p.default is p.empty or name not in hints:
       raise TypeError(f'{make.__module__}.{make.__qualname__}: the option '
                       f'{name!r} needs a type and a default')

@@ -1,169 +1,192 @@
-"""Laws of codes to sample from: (key, n, d) -> [n, d], and directions.
+"""Priors of codes, and random directions.
+
+A prior is a law p(z) of codes with `d` axes:
+
+    prior = priors.ring(radius=2.)
+    z_prior = prior.sample(key, 256, 8)  # [256, 8]
 
 Kolouri et al., "Sliced-Wasserstein autoencoder", 2018, section V, names the
-uniform, ring, circle and bowl laws; what each is here, its docstring says.
+uniform, ring, circle and bowl laws; each docstring says which law it is here.
 """
+from collections.abc import Callable
+import math
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from swae_jax import options
 
 
-def normal(key, n, d, *, scale=1.):
+class Prior(NamedTuple):
+  """A law of codes.
+
+  Attributes:
+    sample: key, n, d -> z [n, d], n independent samples.  Raises ValueError if
+      n is below 1 or the law has no such dimension d.
+    log_prob: z [n, d] -> log p(z) [n], or None where no density is known here.
+    variance: d -> the variance about the mean, averaged over the axes; a
+      number.
+  """
+  sample: Callable[[jax.Array, int, int], jax.Array]
+  log_prob: Callable[[ArrayLike], jax.Array] | None
+  variance: Callable[[int], float]
+
+
+def normal(*, scale: options.Positive = 1.) -> Prior:
   """N(0, scale^2 I), the prior of Tolstikhin et al. 2018.
 
   Args:
-    key: random key.
-    n: number of samples.
-    d: number of axes.
     scale: standard deviation of each axis.
-
-  Returns:
-    [n, d]
-
-  Raises:
-    ValueError: n or d is below 1.
   """
-  _check('normal', n, d)
-  return scale * jax.random.normal(key, (n, d))
+  def sample(key: jax.Array, n: int, d: int) -> jax.Array:
+    _check('normal', n, d)
+    return scale * jax.random.normal(key, (n, d))
+
+  def log_prob(z: ArrayLike) -> jax.Array:
+    z = _codes(z)
+    return jnp.sum(_log_normal(z / scale) - math.log(scale), axis=1)
+
+  return Prior(sample, log_prob, lambda d: scale**2)
 
 
-def uniform(key, n, d, *, scale=1.):
-  """Uniform law on the cube [-scale, scale]^d: the "uniform" of Kolouri et al.
+def uniform(*, scale: options.Positive = 1.) -> Prior:
+  """Uniform law on the cube [-scale, scale]^d: "uniform" in Kolouri et al.
 
   Args:
-    key: random key.
-    n: number of samples.
-    d: number of axes.
     scale: half the side of the cube.
-
-  Returns:
-    [n, d]
-
-  Raises:
-    ValueError: n or d is below 1.
   """
-  _check('uniform', n, d)
-  return scale * jax.random.uniform(key, (n, d), minval=-1.)
+  def sample(key: jax.Array, n: int, d: int) -> jax.Array:
+    _check('uniform', n, d)
+    return scale * jax.random.uniform(key, (n, d), minval=-1.)
+
+  def log_prob(z: ArrayLike) -> jax.Array:
+    z = _codes(z)
+    inside = jnp.all(jnp.abs(z) <= scale, axis=1)
+    return jnp.where(inside, -z.shape[1] * math.log(2 * scale), -jnp.inf)
+
+  return Prior(sample, log_prob, lambda d: scale**2 / 3)
 
 
-def disc(key, n, d, *, radius=1.):
-  """Uniform law on the ball of `radius`: the "circle" of Kolouri et al.
+def disc(*, radius: options.Positive = 1.) -> Prior:
+  """Uniform law on the ball of `radius`.
 
   Args:
-    key: random key.
-    n: number of samples.
-    d: number of axes.
     radius: of the ball.
-
-  Returns:
-    [n, d]
-
-  Raises:
-    ValueError: n or d is below 1.
   """
-  return _radial('disc', key, n, d, radius, d)
+  return _radial('disc', radius, lambda d: d)
 
 
-def bowl(key, n, d, *, radius=1.):
-  """Law on the ball whose density grows as |z|^2: a bowl seen as a surface.
+def circle(*, radius: options.Positive = 1.) -> Prior:
+  """Law on the ball with a uniform distance |z|: "circle" in Kolouri et al.
 
-  Kolouri et al. show their "bowl" in no figure and give no formula; a
-  paraboloid, empty at the centre and full at the rim, is what the word says.
+  The released notebook of Kolouri et al. draws the radius and the angle
+  uniformly.  The density is proportional to |z|^(1 - d), so it is highest at
+  the centre; `disc` is uniform.
 
   Args:
-    key: random key.
-    n: number of samples.
-    d: number of axes.
     radius: of the ball.
-
-  Returns:
-    [n, d]
-
-  Raises:
-    ValueError: n or d is below 1.
   """
-  return _radial('bowl', key, n, d, radius, d + 2)
+  return _radial('circle', radius, lambda d: 1)
 
 
-def ring(key, n, d, *, radius=1., noise=.01):
+def bowl(*, radius: options.Positive = 1.) -> Prior:
+  """Law on the ball with a density proportional to |z|^2.
+
+  Kolouri et al. name a "bowl" without a figure or a formula.  This law is
+  empty at the centre and full at the rim, like a paraboloid.
+
+  Args:
+    radius: of the ball.
+  """
+  return _radial('bowl', radius, lambda d: d + 2)
+
+
+def ring(*, radius: options.Positive = 1.,
+         noise: options.NonNegative = .01) -> Prior:
   """Uniform law on the sphere of `radius`, plus N(0, noise^2 I).
 
   The "ring" of Kolouri et al., whose code calls scikit-learn's make_circles
-  with this noise.
+  with this noise.  It needs at least 2 axes.
 
   Args:
-    key: random key.
-    n: number of samples.
-    d: number of axes, at least 2.
     radius: of the sphere.
-    noise: standard deviation of each axis.
-
-  Returns:
-    [n, d]
-
-  Raises:
-    ValueError: n is below 1 or d below 2.
+    noise: standard deviation of the noise on each axis.
   """
-  _check('ring', n, d, least=2)
-  k1, k2 = jax.random.split(key)
-  return radius * directions(k1, n, d) + noise * jax.random.normal(k2, (n, d))
+  def sample(key: jax.Array, n: int, d: int) -> jax.Array:
+    _check('ring', n, d, least=2)
+    k1, k2 = jax.random.split(key)
+    return (radius * directions(k1, n, d)
+            + noise * jax.random.normal(k2, (n, d)))
+
+  return Prior(sample, None, lambda d: radius**2 / d + noise**2)
 
 
-def gmm(key, n, d, *, modes=5, spacing=1., scale=.2):
+def gmm(*, modes: options.Count = 5, spacing: options.Positive = 1.,
+        scale: options.Positive = .2) -> Prior:
   """Equal mixture of normals at spacing * (k, ..., k), k = 0 ... modes - 1.
 
   The toy law of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021,
-  figure 1 (5 modes), with the spacing and scale of its released code.
+  figure 1 (5 modes), with the spacing and the scale of its released code.
 
   Args:
-    key: random key.
-    n: number of samples.
-    d: number of axes.
     modes: number of components.
-    spacing: distance of neighbours along each axis.
+    spacing: distance of neighbouring means along each axis.
     scale: standard deviation of each axis within a component.
-
-  Returns:
-    [n, d]
-
-  Raises:
-    ValueError: n, d or modes is below 1.
   """
-  _check('gmm', n, d)
-  if modes < 1:
-    raise ValueError(f'gmm: modes must be at least 1, got {modes}')
-  k1, k2 = jax.random.split(key)
-  k = jax.random.randint(k1, (n, 1), 0, modes)
-  return spacing * k + scale * jax.random.normal(k2, (n, d))
+  def sample(key: jax.Array, n: int, d: int) -> jax.Array:
+    _check('gmm', n, d)
+    k1, k2 = jax.random.split(key)
+    k = jax.random.randint(k1, (n, 1), 0, modes)
+    return spacing * k + scale * jax.random.normal(k2, (n, d))
+
+  def log_prob(z: ArrayLike) -> jax.Array:
+    z = _codes(z)
+    means = spacing * jnp.arange(modes, dtype=z.dtype)[None, None]
+    log_p = _log_normal((z[:, :, None] - means) / scale) - math.log(scale)
+    return jax.nn.logsumexp(jnp.sum(log_p, axis=1), axis=1) - math.log(modes)
+
+  return Prior(sample, log_prob,
+               lambda d: spacing**2 * (modes**2 - 1) / 12 + scale**2)
 
 
-def swiss_roll(key, n, d, *, noise=0.):
+def swiss_roll(*, noise: options.NonNegative = 0.) -> Prior:
   """Sheet rolled up by one and a half turns, within [-1, 1]^d.
 
+  The distance t from the axis is uniform on [1/3, 1] and the angle is
+  4.5 pi t.  In 3 dimensions the sheet has a height, uniform on [-1, 1]; in 2
+  dimensions the law is the spiral alone.
+
   Args:
-    key: random key.
-    n: number of samples.
-    d: 3 for the sheet, 2 for its spiral.
     noise: standard deviation of normal noise on each axis.
-
-  Returns:
-    [n, d]
-
-  Raises:
-    ValueError: n is below 1, or d is neither 2 nor 3.
   """
-  _check('swiss_roll', n, d)
-  if d not in (2, 3):
-    raise ValueError(f'swiss_roll: d must be 2 or 3, got {d}')
-  k1, k2, k3 = jax.random.split(key, 3)
-  t = jax.random.uniform(k1, (n,), minval=1 / 3, maxval=1.)
-  angle = 4.5 * jnp.pi * t
-  height = jax.random.uniform(k2, (n,), minval=-1.)
-  roll = (t * jnp.cos(angle), t * jnp.sin(angle), height)
-  return jnp.stack(roll[:d], 1) + noise * jax.random.normal(k3, (n, d))
+  def sample(key: jax.Array, n: int, d: int) -> jax.Array:
+    _check('swiss_roll', n, d)
+    if d not in (2, 3):
+      raise ValueError(f'swiss_roll: needs d = 2 or d = 3, got d = {d}')
+    k1, k2, k3 = jax.random.split(key, 3)
+    t = jax.random.uniform(k1, (n,), minval=1 / 3, maxval=1.)
+    angle = 4.5 * jnp.pi * t
+    height = jax.random.uniform(k2, (n,), minval=-1.)
+    roll = (t * jnp.cos(angle), t * jnp.sin(angle), height)
+    return jnp.stack(roll[:d], 1) + noise * jax.random.normal(k3, (n, d))
+
+  def variance(d: int) -> float:
+    # With a = 4.5 pi: E t^2 = 13/27.  The antiderivatives of t cos(at) and of
+    # t sin(at) at 1/3 and 1 give the mean: cos(a) = 0 and sin(a) = 1 at t = 1,
+    # cos(a/3) = 0 and sin(a/3) = -1 at t = 1/3; the density of t is 3/2.
+    a = 4.5 * math.pi
+    mean_x = 1.5 * (1 + 1 / 3) / a
+    mean_y = 1.5 * 2 / a**2
+    spread = 13 / 27 - mean_x**2 - mean_y**2 + (1 / 3 if d == 3 else 0.)
+    return spread / d + noise**2
+
+  return Prior(sample, None, variance)
 
 
-def directions(key, n, d):
-  """Unit vectors, uniform on the sphere: the theta of Kolouri et al., eq. 16.
+def directions(key: jax.Array, n: int, d: int) -> jax.Array:
+  """Unit vectors, uniform on the sphere: theta in eq. 16 of Kolouri et al.
 
   Args:
     key: random key.
@@ -184,10 +207,11 @@ def directions(key, n, d):
   return theta / jnp.linalg.norm(theta, axis=1, keepdims=True)
 
 
-PRIORS = {
+PRIORS: dict[str, Callable[..., Prior]] = {
     'normal': normal,
     'uniform': uniform,
     'disc': disc,
+    'circle': circle,
     'bowl': bowl,
     'ring': ring,
     'gmm': gmm,
@@ -195,42 +219,43 @@ PRIORS = {
 }
 
 
-def _radial(name, key, n, d, radius, power):
-  """Isotropic law with P(|z| <= r) = (r / radius)^power."""
-  _check(name, n, d)
-  k1, k2 = jax.random.split(key)
-  r = jax.random.uniform(k1, (n, 1))**(1 / power)
-  return radius * r * directions(k2, n, d)
+def _radial(name: str, radius: float,
+            power: Callable[[int], int]) -> Prior:
+  """Isotropic law with P(|z| <= r) = (r / radius)^power(d)."""
+  def sample(key: jax.Array, n: int, d: int) -> jax.Array:
+    _check(name, n, d)
+    k1, k2 = jax.random.split(key)
+    r = jax.random.uniform(k1, (n, 1))**(1 / power(d))
+    return radius * r * directions(k2, n, d)
+
+  def log_prob(z: ArrayLike) -> jax.Array:
+    z = _codes(z)
+    d, m = z.shape[1], power(z.shape[1])
+    r = jnp.linalg.norm(z, axis=1) / radius
+    # The density of r is m r^(m - 1), and the sphere of radius r has the area
+    # r^(d - 1) times that of the unit sphere.
+    sphere = math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
+    height = math.log(m) - sphere - d * math.log(radius)
+    log_p = height + (m - d) * jnp.log(r) if m != d else (
+        jnp.full_like(r, height))
+    return jnp.where(r <= 1, log_p, -jnp.inf)
+
+  return Prior(sample, log_prob,
+               lambda d: radius**2 * power(d) / (power(d) + 2) / d)
 
 
-def _check(name, n, d, least=1):
+def _codes(z: ArrayLike) -> jax.Array:
+  z = jnp.asarray(z, jnp.result_type(jnp.float32, z))
+  if z.ndim != 2:
+    raise ValueError(f'log_prob: z must be [n, d], got {list(z.shape)}')
+  return z
+
+
+def _log_normal(z: jax.Array) -> jax.Array:
+  return -.5 * (z**2 + math.log(2 * math.pi))
+
+
+def _check(name: str, n: int, d: int, least: int = 1) -> None:
   if n < 1 or d < least:
     raise ValueError(f'{name}: needs n >= 1 and d >= {least}, got n = {n}, '
                      f'd = {d}')
-
-
-from typing import NamedTuple as _NT, Any as _A  # TEMPORARY
-
-
-class Prior(_NT):
-  sample: _A
-  log_prob: _A
-  variance: _A
-
-
-def _temp(fn):
-  import functools, inspect
-  names = [p for p in inspect.signature(fn).parameters.values() if p.kind is p.KEYWORD_ONLY]
-  def make(**o):
-    scale = o.get('scale', 1.)
-    def log_prob(z):
-      from swae_jax import losses
-      import math
-      return losses.log_normal(z, jnp.zeros_like(z), 2 * math.log(scale))
-    return Prior(functools.partial(fn, **o), log_prob if fn.__name__ == 'normal' else None, lambda d: scale**2)
-  make.__signature__ = inspect.Signature(names)
-  make.__annotations__ = {p.name: type(p.default) for p in names}
-  make.__qualname__ = fn.__name__
-  return make
-
-PRIORS = {k: _temp(v) for k, v in PRIORS.items()}

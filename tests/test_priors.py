@@ -1,6 +1,4 @@
 """Priors: support, law and refusals."""
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +7,7 @@ import pytest
 from swae_jax import priors
 
 stats = pytest.importorskip('scipy.stats')
+special = pytest.importorskip('scipy.special')
 
 N = 4000
 KEY = jax.random.key(0)
@@ -18,7 +17,7 @@ CASES = [(name, d) for name in priors.PRIORS
 
 
 def draw(name, d, **options):
-  fn = functools.partial(priors.PRIORS[name], **options)
+  fn = priors.PRIORS[name](**options).sample
   return np.asarray(jax.jit(fn, static_argnums=(1, 2))(KEY, N, d), 'float64')
 
 
@@ -29,7 +28,7 @@ def agrees(sample, cdf):
 
 @pytest.mark.parametrize('name, d', CASES)
 def test_protocol(name, d):
-  fn = priors.PRIORS[name]
+  fn = priors.PRIORS[name]().sample
   z = fn(KEY, 5, d)
   assert z.shape == (5, d) and z.dtype == jnp.float32
   assert np.isfinite(z).all()
@@ -41,17 +40,15 @@ def test_protocol(name, d):
 def test_bad_sizes_are_refused(name):
   for n, d in ((0, 2), (5, 0), (5, -1)):
     with pytest.raises(ValueError, match=name):
-      priors.PRIORS[name](KEY, n, d)
+      priors.PRIORS[name]().sample(KEY, n, d)
 
 
 def test_dimensions_that_have_no_meaning_are_refused():
   with pytest.raises(ValueError, match='d >= 2'):
-    priors.ring(KEY, 5, 1)
+    priors.ring().sample(KEY, 5, 1)
   for d in 1, 4:
-    with pytest.raises(ValueError, match='2 or 3'):
-      priors.swiss_roll(KEY, 5, d)
-  with pytest.raises(ValueError, match='modes'):
-    priors.gmm(KEY, 5, 2, modes=0)
+    with pytest.raises(ValueError, match='d = 2 or d = 3'):
+      priors.swiss_roll().sample(KEY, 5, d)
   with pytest.raises(ValueError, match='directions'):
     priors.directions(KEY, 5, 0)
 
@@ -72,13 +69,14 @@ def test_uniform(d):
     agrees(axis, stats.uniform(-1, 2).cdf)
 
 
-@pytest.mark.parametrize('name, more', [('disc', 0), ('bowl', 2)])
+@pytest.mark.parametrize('name, power', [
+    ('disc', lambda d: d), ('bowl', lambda d: d + 2), ('circle', lambda d: 1)])
 @pytest.mark.parametrize('d', [1, 2, 8])
-def test_disc_and_bowl(name, more, d):
+def test_laws_on_the_ball(name, power, d):
   z = draw(name, d, radius=3.)
   r = np.linalg.norm(z, axis=1)
   assert r.max() <= 3 * (1 + 1e-6)
-  agrees(r, lambda a: (a / 3)**(d + more))
+  agrees(r, lambda a: (a / 3)**power(d))
   if d == 2:
     agrees(np.arctan2(*z.T), stats.uniform(-np.pi, 2 * np.pi).cdf)
 
@@ -109,6 +107,56 @@ def test_gmm():
   assert len(count) == 4 and stats.chisquare(count).pvalue > .01
   for axis in (z - 2 * k).T:
     agrees(axis, stats.norm(0, .1).cdf)
+
+
+OPTIONS = [('normal', {'scale': 2.}), ('uniform', {'scale': .5}),
+           ('disc', {'radius': 2.}), ('circle', {'radius': 2.}),
+           ('bowl', {'radius': .5}), ('ring', {'radius': 2., 'noise': .3}),
+           ('gmm', {'modes': 3, 'spacing': 2., 'scale': .3}),
+           ('swiss_roll', {'noise': .1})]
+
+
+@pytest.mark.parametrize('name, options', OPTIONS)
+@pytest.mark.parametrize('d', [1, 2, 3, 8])
+def test_variance_is_that_of_the_samples(name, options, d):
+  prior = priors.PRIORS[name](**options)
+  if d not in DIMENSIONS.get(name, (1, 2, 3, 8)):
+    return
+  z = np.asarray(prior.sample(KEY, 200_000, d), 'float64')
+  np.testing.assert_allclose(z.var(0).mean(), prior.variance(d), rtol=.01)
+
+
+@pytest.mark.parametrize('name, options', [
+    case for case in OPTIONS if priors.PRIORS[case[0]]().log_prob])
+@pytest.mark.parametrize('d', [1, 2])
+def test_density_has_the_mass_one_and_the_moments_of_the_samples(
+    name, options, d):
+  prior = priors.PRIORS[name](**options)
+  # Midpoints, so that no cell has its centre at the pole of `circle`.
+  side, reach = {1: 200_000, 2: 1_000}[d], 10.
+  axis = (np.arange(side) + .5) / side * 2 * reach - reach
+  z = np.stack([a.ravel() for a in np.meshgrid(*[axis] * d)], 1)
+  with jax.enable_x64(True):
+    mass = np.exp(np.asarray(prior.log_prob(z))) * (2 * reach / side)**d
+  np.testing.assert_allclose(mass.sum(), 1, rtol=.02)
+  mean = (mass[:, None] * z).sum(0)
+  spread = (mass[:, None] * (z - mean)**2).sum(0).mean()
+  np.testing.assert_allclose(spread, prior.variance(d), rtol=.02)
+
+
+@pytest.mark.parametrize('name', ['disc', 'circle', 'bowl'])
+def test_density_on_the_ball_of_many_axes(name):
+  prior = priors.PRIORS[name](radius=2.)
+  # The mass between two radii is P(|z| <= r) = (r / 2)^power.
+  d, power = 5, {'disc': 5, 'circle': 1, 'bowl': 7}[name]
+  r = 1.3
+  z = np.zeros((1, d))
+  z[0, 2] = r
+  area = 2 * np.pi**(d / 2) / special.gamma(d / 2) * r**(d - 1)
+  found = np.exp(prior.log_prob(z)[0]) * area
+  expected = power / 2 * (r / 2)**(power - 1)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
+  assert prior.log_prob(2 * z)[0] == -np.inf
 
 
 @pytest.mark.parametrize('d', [2, 3])

@@ -52,7 +52,7 @@ def read_array(path: pathlib.Path, key: str) -> tuple[np.ndarray, list[str]]:
 
 
 def resizing(config: dict[str, Any], shape: tuple[int, ...], crop: str | None
-             ) -> pictures.How | None:
+             ) -> pictures.Resize | None:
   """How pictures of another size are fitted, or None: they are refused.
 
   Args:
@@ -64,17 +64,17 @@ def resizing(config: dict[str, Any], shape: tuple[int, ...], crop: str | None
   data = config['data']
   own = data.get(data['name'], {})
   if crop is None and data['name'] == 'celeba':
-    return pictures.How(size, channels, *celeba.CROPS[own['crop']])
+    return pictures.Resize(size, channels, *celeba.CROPS[own['crop']])
   if crop is None and data['name'] == 'folder':
     crop = own['crop']
   if crop is None:
     return None
-  return pictures.How(size, channels, Image.Resampling.LANCZOS,
+  return pictures.Resize(size, channels, Image.Resampling.LANCZOS,
                       folder.CROPS[crop])
 
 
 def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
-                  how: pictures.How | None) -> tuple[np.ndarray, list[str]]:
+                  how: pictures.Resize | None) -> tuple[np.ndarray, list[str]]:
   """The pictures of a folder, of a zip file or of one file, and their names.
 
   Args:
@@ -98,24 +98,24 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
     raise errors.UserError(
         f'the system takes {height}x{width}x{channels}, which is no square '
         'picture, grey or RGB: give --input as a .npz or .npy file')
-  exact = pictures.How(width, channels, Image.Resampling.LANCZOS,
-                       pictures.whole)
+  exact = pictures.Resize(width, channels, Image.Resampling.LANCZOS,
+                       pictures.full_box)
 
   def read(i):
-    return pictures.opened(found, found.names[i],
+    return pictures.with_image(found, found.names[i],
                            lambda image: fitted(image, found.names[i]))
 
   def fitted(image, name):
     if image.size == (width, height):
-      return pictures.shrunk(image, exact)
+      return pictures.resized(image, exact)
     if how is None:
       raise errors.UserError(
           f'{path}: {name} has {image.size[0]}x{image.size[1]} pixels, the '
           f'system takes {width}x{height}; --crop=centre or --crop=none resizes'
           ' it')
-    return pictures.shrunk(image, how)
+    return pictures.resized(image, how)
 
-  return pictures.fill(len(found.names), exact, read), found.names
+  return pictures.decode_all(len(found.names), exact, read), found.names
 
 
 def pixels(x: np.ndarray) -> np.ndarray:

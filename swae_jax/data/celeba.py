@@ -1,11 +1,12 @@
 """CelebA, aligned: 202,599 faces, without labels."""
 import csv
 import hashlib
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from swae_jax import errors
+from swae_jax import errors, options
 from swae_jax.data import base
 from swae_jax.data.formats import cache, files, pictures, tfds
 
@@ -39,33 +40,40 @@ def _close(width, height):
 
 # Each as in the released code of its paper: 000 squeezes the whole picture.
 CROPS = {
-    'none': (Image.Resampling.BILINEAR, pictures.whole),
+    'none': (Image.Resampling.BILINEAR, pictures.full_box),
     'close140': (Image.Resampling.LANCZOS, _close),
 }
 
 
-def make(*, dir='', size=64, crop='none', cache_dir=''):
+def make(*, dir: str = '', size: options.Count = 64,
+         crop: Literal['none', 'close140'] = 'none',
+         cache_dir: str = '') -> base.Dataset:
   """CelebA [N, size, size, 3], from `dir` or `dir`/celeba; official splits.
 
-  `crop` is 'none', the whole picture squeezed to a square (paper 000), or
-  'close140', the 140x140 pixels in its middle (paper 001).  Decoded pictures
-  are kept in `cache_dir`; if that is empty, beside the files.
+  162,770 pictures to train, 19,867 for validation and 19,962 for the test.
+  Systems see the pixels in [0, 1]; the released code of Tolstikhin et al. 2018
+  has them in [-1, 1].
+
+  Args:
+    dir: the folder of the data sets, or of CelebA.
+    size: height and width of the images.
+    crop: 'none' squeezes the whole picture to a square, as in Sun & Guo 2021;
+      'close140' takes the 140x140 pixels in its middle, as in Tolstikhin et
+      al. 2018.
+    cache_dir: the folder for decoded pictures; if empty, beside the files.
   """
-  if crop not in CROPS or size < 1:
-    raise errors.UserError(f'celeba: crop must be one of {", ".join(CROPS)} '
-                           f'and size positive, found {crop!r} and {size}')
-  how = pictures.How(size, 3, *CROPS[crop])
-  options = {'crop': crop, 'size': size, 'version': 1}
+  how = pictures.Resize(size, 3, *CROPS[crop])
+  made = {'crop': crop, 'size': size, 'version': 1}
   path = files.find('celeba', dir, *PICTURES)
   if path is not None:
-    return _listed(path, dir, how, options, cache_dir)
+    return _listed(path, dir, how, made, cache_dir)
   prepared = tfds.find('celeb_a', dir)
   if prepared is not None:
-    return _prepared(prepared, how, options, cache_dir)
+    return _prepared(prepared, how, made, cache_dir)
   raise files.missing('celeba', dir, NEEDED)
 
 
-def _listed(path, dir, how, options, cache_dir):
+def _listed(path, dir, how, made, cache_dir):
   """Of the pictures at `path`, those that the lists know."""
   found = pictures.pictures(path)
   member = {name.rpartition('/')[2]: name for name in found.names}
@@ -85,18 +93,18 @@ def _listed(path, dir, how, options, cache_dir):
   parts = [partition[name] for name in names]
   images, cached = cache.images(
       cache_dir or path.parent, 'celeba',
-      {**options, 'pictures': found.digest, 'names': names},
+      {**made, 'pictures': found.digest, 'names': names},
       lambda: pictures.images(found, [member[name] for name in names], how))
   return _dataset(images, np.bincount(parts, minlength=3), difference, {
       path.name: {'path': str(path), 'sha256_of_listing': found.digest},
       listed.name: {'path': str(listed), 'sha256': files.digest(listed)},
-      'cache': {'path': str(cached)}}, options)
+      'cache': {'path': str(cached)}}, made)
 
 
 def _difference(found, member, partition):
   """In what the pictures are not the official set."""
   first = member[min(partition)]
-  width, height = pictures.opened(found, first, lambda image: image.size)
+  width, height = pictures.with_image(found, first, lambda image: image.size)
   if (width, height) != (WIDTH, HEIGHT):
     shape = f', {width}x{height} instead of {WIDTH}x{HEIGHT}'
   else:
@@ -140,7 +148,7 @@ def _column(path, column):
                              f'({e}): fetch the file again') from e
 
 
-def _prepared(folder, how, options, cache_dir):
+def _prepared(folder, how, made, cache_dir):
   """The set as tensorflow-datasets has prepared it."""
   splits = tfds.splits(folder, 'train', 'validation', 'test')
   sizes = [len(split) for split in splits]
@@ -149,27 +157,27 @@ def _prepared(folder, how, options, cache_dir):
 
   def get(i):
     split, row = rows[i]
-    return pictures.shrunk(Image.fromarray(split[row]['image']), how)
+    return pictures.resized(Image.fromarray(split[row]['image']), how)
 
   info = folder / 'dataset_info.json'
   images, cached = cache.images(
       cache_dir or folder.parent, 'celeba',
-      {**options, 'tfds': files.digest(info), 'sizes': sizes},
-      lambda: pictures.fill(len(rows), how, get))
+      {**made, 'tfds': files.digest(info), 'sizes': sizes},
+      lambda: pictures.decode_all(len(rows), how, get))
   known = ('none: the full set' if tuple(sizes) == SIZES
            else f'{sum(sizes):,} of {sum(SIZES):,} pictures')
   return _dataset(
       images, sizes, f'{known}, in the order of tensorflow-datasets',
       {info.name: {'path': str(info), 'sha256': files.digest(info)},
-       'cache': {'path': str(cached)}}, options)
+       'cache': {'path': str(cached)}}, made)
 
 
-def _dataset(images, sizes, difference, origin, options):
+def _dataset(images, sizes, difference, origin, made):
   """The splits are slices: the full set is not in memory twice."""
   parts = np.split(images, np.cumsum(sizes)[:-1])
   return base.check(base.Dataset(
       'celeba', *(base.Split(part, np.zeros(len(part), np.int32))
                   for part in parts),
       binarize=False, bounded=True, classes=1,
-      provenance={'source': next(iter(origin)), 'files': origin, **options,
+      provenance={'source': next(iter(origin)), 'files': origin, **made,
                   'difference': difference}))

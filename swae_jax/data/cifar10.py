@@ -36,7 +36,7 @@ SUB_SHA256 = (
     'a4cc68d0c0b89f95c2b14e11b9fde5806a1dd5b14277a62cf3aa208216e483f4')
 
 
-def make(*, dir=''):
+def make(*, dir: str = '') -> base.Dataset:
   """CIFAR-10 [N, 32, 32, 3], from `dir` or `dir`/cifar10; 40k/10k/10k."""
   path = files.find('cifar10', dir, *FULL)
   if path is None:
@@ -46,7 +46,7 @@ def make(*, dir=''):
                   'none: the full set')
 
 
-def make_sub(*, dir=''):
+def make_sub(*, dir: str = '') -> base.Dataset:
   """Its birds, cats and ships as classes 0, 1, 2: about 12k/3k/3k."""
   path = files.find('cifar10', dir, *FULL, SUB)
   if path is None:

@@ -17,7 +17,7 @@ SHA256 = '401b0d932d09d129b025304688689ae33c73fd49fe7ee88d6403ae4b36de5655'
 CHOICES = ('coil-20-proc.zip', 'coil-20-proc', 'coil20_128.npz', 'COIL20.mat')
 
 
-def make(*, dir=''):
+def make(*, dir: str = '') -> base.Dataset:
   """COIL-20 [N, 32, 32, 1], grey, from `dir` or `dir`/coil20; 1040/200/200.
 
   A pixel is the mean of 4x4 pixels of the 128x128 images, rounded.
@@ -93,5 +93,5 @@ def _pngs(path):
   lost = [f'obj{o + 1}__{v}.png' for o, v in wanted if (o, v) not in by_number]
   if lost:
     raise _damaged(path, f'{len(lost)} pictures are not there, {lost[0]} first')
-  how = pictures.How(128, 1, Image.Resampling.NEAREST, pictures.whole)
+  how = pictures.Resize(128, 1, Image.Resampling.NEAREST, pictures.full_box)
   return pictures.images(found, [by_number[key] for key in wanted], how)

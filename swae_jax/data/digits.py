@@ -11,7 +11,7 @@ SPLIT_SEED = 0
 TRAIN, VALID = 1297, 200  # The other 300 are for the test.
 
 
-def make(*, binarize=False):
+def make(*, binarize: bool = False) -> base.Dataset:
   """Digits [N, 8, 8, 1], grey; `binarize`: the protocol of binary MNIST."""
   images, labels = _load()
   order = np.random.default_rng(SPLIT_SEED).permutation(len(images))

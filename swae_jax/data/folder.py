@@ -1,26 +1,41 @@
 """Anyone's pictures: a folder, with a subfolder for each class or with none."""
 import hashlib
+from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image
 
-from swae_jax import errors
+from swae_jax import errors, options
 from swae_jax.data import base
 from swae_jax.data.formats import cache, files, pictures
 
-CROPS = {'centre': pictures.centre, 'none': pictures.whole}
+# A share of the pictures that is held out.
+Held = Annotated[float, options.Range(0, 1, open_low=True, open_high=True)]
+CROPS = {'centre': pictures.centre_box, 'none': pictures.full_box}
 
 
-def make(*, dir='', size=64, channels=3, crop='centre', valid=.1, test=.1,
-         seed=0, cache_dir=''):
+def make(*, dir: str = '', size: options.Count = 64,
+         channels: Literal[1, 3] = 3,
+         crop: Literal['centre', 'none'] = 'centre',
+         valid: Held = .1, test: Held = .1, seed: options.CountOrZero = 0,
+         cache_dir: str = '') -> base.Dataset:
   """Pictures [N, size, size, channels] of all of `dir`.
 
-  `channels` is 1 (grey) or 3; `crop` is 'centre', the largest square in the
-  middle, or 'none', the whole picture squeezed.  `valid` and `test` are the
-  shares held out, drawn by `seed` from the names alone.  Decoded pictures are
-  kept in `cache_dir`; if that is empty, in `dir`.
+  Args:
+    dir: the folder of the pictures.
+    size: height and width of the images.
+    channels: 1 for grey, 3 for colour.
+    crop: 'centre' takes the largest square in the middle; 'none' squeezes the
+      whole picture to a square.
+    valid: the share of pictures for validation.
+    test: the share of pictures for the test.
+    seed: draws these shares, by the names of the pictures alone.
+    cache_dir: the folder for decoded pictures; if empty, `dir`.
   """
-  _check_options(size, channels, crop, valid, test)
+  if valid + test >= 1:
+    raise errors.UserError(
+        f'--config.data.folder.valid={valid} and test={test}: together they '
+        'must be less than 1')
   path = files.folders('folder', dir)[1] if dir else None
   if path is None or not path.is_dir():
     raise errors.MissingData(
@@ -30,11 +45,11 @@ def make(*, dir='', size=64, channels=3, crop='centre', valid=.1, test=.1,
   classes = _classes(found)
   names = sorted(found.names, key=lambda name: hashlib.sha256(
       f'{seed}/{name}'.encode()).digest())
-  options = {'size': size, 'channels': channels, 'crop': crop, 'version': 1}
-  how = pictures.How(size, channels, Image.Resampling.LANCZOS, CROPS[crop])
+  made = {'size': size, 'channels': channels, 'crop': crop, 'version': 1}
+  how = pictures.Resize(size, channels, Image.Resampling.LANCZOS, CROPS[crop])
   # In the order of the names: another split has the same cache.
   images, cached = cache.images(
-      cache_dir or path, 'folder', {**options, 'pictures': found.digest},
+      cache_dir or path, 'folder', {**made, 'pictures': found.digest},
       lambda: pictures.images(found, found.names, how))
   row = {name: i for i, name in enumerate(found.names)}
   held = _held(len(names), valid, test)
@@ -47,23 +62,13 @@ def make(*, dir='', size=64, channels=3, crop='centre', valid=.1, test=.1,
   return base.check(base.Dataset(
       'folder', *splits, binarize=False, bounded=True,
       classes=max(1, len(classes)), provenance={
-          'source': 'folder', **options,
+          'source': 'folder', **made,
           'files': {'pictures': {'path': str(path),
                                  'sha256_of_listing': found.digest},
                     'cache': {'path': str(cached)}},
           'classes': classes,
           'difference': f'own pictures, {len(names):,}; split by a hash of '
                         f'their names with seed {seed}'}))
-
-
-def _check_options(size, channels, crop, valid, test):
-  if crop not in CROPS or channels not in pictures.MODES or size < 1:
-    raise errors.UserError(
-        f'folder: size must be positive, channels 1 or 3, crop one of '
-        f'{", ".join(CROPS)}, found {size}, {channels}, {crop!r}')
-  if not (0 < valid and 0 < test and valid + test < 1):
-    raise errors.UserError('folder: valid and test must be positive and less '
-                           f'than 1 together, found {valid} and {test}')
 
 
 def _classes(found):

@@ -35,12 +35,12 @@ FILES = {
 }
 
 
-def make(*, dir='', binarize=True):
+def make(*, dir: str = '', binarize: bool = True) -> base.Dataset:
   """MNIST [N, 28, 28, 1] from `dir` or `dir`/mnist; 50,000/10,000/10,000."""
   return _make('mnist', dir, binarize)
 
 
-def make_fashion(*, dir='', binarize=True):
+def make_fashion(*, dir: str = '', binarize: bool = True) -> base.Dataset:
   """Fashion-MNIST from `dir` or `dir`/fashion_mnist, otherwise as MNIST."""
   return _make('fashion_mnist', dir, binarize)
 

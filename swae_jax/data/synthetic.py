@@ -1,22 +1,28 @@
-"""Points of known laws; no images: float32 [N, 1, 1, d]."""
+"""Points of known laws, which are no images: float32 [N, 1, 1, d]."""
+from typing import Annotated
+
 import numpy as np
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.data import base
 
 SEED = 0
+Size = Annotated[int, options.Range(10)]
 
 
-def gmm(*, dim=10, modes=5, std=.2, size=10000):
+def gmm(*, dim: options.Count = 10, modes: options.Count = 5,
+        std: options.Positive = .2, size: Size = 10000) -> base.Dataset:
   """Mixture of Gaussians at (k, ..., k), k < modes; the label is the mode.
 
-  The data of figure 1 of the symmetric SWAE paper.  `size` points to train
-  with, and a tenth of it each for valid and test.
-  """
-  if dim < 1 or modes < 1 or std <= 0:
-    raise errors.UserError('gmm: dim and modes must be at least 1 and std '
-                           f'positive, found {dim}, {modes}, {std}')
+  The data of figure 1 of Sun & Guo 2021.
 
+  Args:
+    dim: axes of a point.
+    modes: number of normal laws.
+    std: standard deviation of each axis within a mode.
+    size: points to train with; a tenth of this number is for validation, and
+      as many for the test.
+  """
   def draw(rng, n):
     labels = rng.integers(modes, size=n)
     noise = rng.standard_normal((n, dim))
@@ -25,16 +31,18 @@ def gmm(*, dim=10, modes=5, std=.2, size=10000):
   return _make('gmm', draw, size, modes)
 
 
-def swiss_roll(*, size=10000, bins=10):
+def swiss_roll(*, size: Size = 10000,
+               bins: options.Count = 10) -> base.Dataset:
   """A rolled-up rectangle in R^3; the label is the bin along the spiral.
 
-  The data of figure 7 of the sliced SWAE paper: a surface of two dimensions.
-  The spiral has one and a half turns and ends at radius 1, the height is in
-  [-1, 1].  `size` as in `gmm`; the bins have equal mass.
-  """
-  if bins < 1:
-    raise errors.UserError(f'swiss_roll: bins must be at least 1, found {bins}')
+  The data of figure 7 of Kolouri et al. 2018: a surface of two dimensions.  The
+  spiral has one and a half turns and ends at radius 1; the height is in
+  [-1, 1].
 
+  Args:
+    size: points to train with, as in `gmm`.
+    bins: the number of labels; all bins have the same mass.
+  """
   def draw(rng, n):
     u, height = rng.random(n), rng.uniform(-1, 1, n)
     angle = 1.5 * np.pi * (1 + 2 * u)
@@ -47,9 +55,6 @@ def swiss_roll(*, size=10000, bins=10):
 
 def _make(name, draw, size, classes):
   """Three splits from three streams of `draw`: rng, n -> x [n, d], labels."""
-  if size < 10:
-    raise errors.UserError(f'{name}: size must be at least 10, found {size}')
-
   def split(stream, n):
     x, labels = draw(np.random.default_rng((SEED, stream)), n)
     return base.Split(x.astype(np.float32)[:, None, None],

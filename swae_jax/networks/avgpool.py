@@ -12,7 +12,7 @@ import functools
 
 from flax import linen as nn
 
-from swae_jax import errors
+from swae_jax import errors, options
 from swae_jax.networks import base, layers
 
 dense = functools.partial(
@@ -64,11 +64,14 @@ class Decoder(nn.Module):
     return tuple(conv(c)(x) for c in self.channels)
 
 
-def make(shape, *, depth=16, hidden=128):
-  """Network for images of `shape`, whose sides must be multiples of 4.
+def make(shape: Sequence[int], *, channels: options.Count = 16,
+         hidden: options.Count = 128) -> base.Network:
+  """Convolutions and average pooling for images of `shape`.
 
-  `depth` is the number of channels of the first convolutions, `hidden` the
-  width of the dense layer on either side of the code.
+  Args:
+    shape: [H, W, C] of an image; H and W must be multiples of 4.
+    channels: of the first convolutions.
+    hidden: units of the dense layer on either side of the code.
   """
   height, width = shape[:2]
   for n in (height, width):
@@ -78,6 +81,6 @@ def make(shape, *, depth=16, hidden=128):
           f'network avgpool: images of {height}x{width}: a side must be a '
           f'multiple of 4, so {near} for {n}; resize, or take another network')
   return base.Network(
-      encoder=lambda *widths: Encoder(widths, depth, hidden),
-      decoder=lambda *channels: Decoder(
-          channels, (height, width), depth, hidden))
+      encoder=lambda *widths: Encoder(widths, channels, hidden),
+      decoder=lambda *outputs: Decoder(
+          outputs, (height, width), channels, hidden))

@@ -8,10 +8,11 @@ not, take the same encoder and a decoder of two doublings from 8 x 8.
 """
 from collections.abc import Sequence
 import functools
+from typing import Annotated
 
 from flax import linen as nn
 
-from swae_jax import errors
+from swae_jax import errors, options
 from swae_jax.networks import base, layers
 
 NORMAL = nn.initializers.normal(.0099999)
@@ -74,10 +75,14 @@ class Decoder(nn.Module):
     return tuple(conv(c)(x) for c in self.channels)
 
 
-def make(shape, *, filters=1024):
-  """Network for images of 28, 32 or 64 pixels squared.
+def make(shape: Sequence[int], *,
+         filters: Annotated[int, options.Range(8, multiple=8)] = 1024
+         ) -> base.Network:
+  """Strided convolutions for images of 28, 32 or 64 pixels squared.
 
-  `filters` is the number of channels where they are most, a multiple of 8.
+  Args:
+    shape: [H, W, C] of an image.
+    filters: the greatest number of channels.
   """
   height, width = shape[:2]
   if height != width or height not in SIZES:
@@ -85,9 +90,6 @@ def make(shape, *, filters=1024):
         f'network dcgan: images of {height}x{width}: it takes '
         f'{", ".join(f"{n}x{n}" for n in SIZES)}; resize, or take another '
         'network')
-  if filters < 8 or filters % 8:
-    raise errors.UserError(
-        f'network dcgan: filters={filters}: it must be a multiple of 8')
   size, start, doublings = SIZES[height]
   return base.Network(
       encoder=lambda *widths: Encoder(widths, size, filters),

@@ -14,6 +14,7 @@ import functools
 from flax import linen as nn
 import jax.numpy as jnp
 
+from swae_jax import options
 from swae_jax.networks import base, layers, mlp
 
 STACK = ((32, 7, 1), (32, 3, 2), (64, 5, 1), (64, 3, 2), (6, 3, 1))
@@ -76,8 +77,14 @@ class Decoder(nn.Module):
     return tuple(head(c)(x) for c in self.channels)
 
 
-def make(shape, *, hidden=300):
-  """Network for images of `shape`; `hidden` is the width of dense layers."""
+def make(shape: Sequence[int], *,
+         hidden: options.Count = 300) -> base.Network:
+  """Gated convolutions for images of `shape`.
+
+  Args:
+    shape: [H, W, C] of an image.
+    hidden: units of the dense layers.
+  """
   decoder = lambda *channels: Decoder(channels, tuple(shape), hidden)
   return base.Network(
       encoder=lambda *widths: Encoder(widths), decoder=decoder,

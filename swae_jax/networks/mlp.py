@@ -6,7 +6,7 @@ import math
 from flax import linen as nn
 import jax.numpy as jnp
 
-from swae_jax import errors
+from swae_jax import options
 from swae_jax.networks import base, layers
 
 
@@ -38,14 +38,16 @@ class MLP(nn.Module):
     return nn.relu(layers.linear(x, self.hidden))
 
 
-def make(shape, *, hidden=300, depth=2, gated=True):
-  """Network for images of `shape`.
+def make(shape: Sequence[int], *, hidden: options.Count = 300,
+         depth: options.Count = 2, gated: bool = True) -> base.Network:
+  """Perceptrons for images or vectors of `shape`.
 
-  `hidden` is the width of each layer, `depth` how many there are before the
-  outputs; they are gated, or end in a ReLU.
+  Args:
+    shape: [H, W, C] of an example; [1, 1, d] for vectors.
+    hidden: units of each hidden layer.
+    depth: hidden layers before the outputs.
+    gated: hidden layers are gated; otherwise they end in a ReLU.
   """
-  if depth < 1:
-    raise errors.UserError(f'network mlp: depth={depth}: it must be at least 1')
   mlp = functools.partial(MLP, hidden=hidden, depth=depth, gated=gated)
   encoder = lambda *widths: mlp(tuple((w,) for w in widths))
   decoder = lambda *channels: mlp(tuple((*shape[:2], c) for c in channels))

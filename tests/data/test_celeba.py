@@ -66,7 +66,7 @@ def test_splits_are_the_official_ones_in_the_order_of_the_names(folder):
   d = make(folder, size=WIDTH, crop='close140')
   for part, split in enumerate(d[1:4]):
     rows = [i for i, row in enumerate(ROWS) if row[1] == part]
-    one = [pictures.shrunk(Image.fromarray(pixels(i)), pictures.How(
+    one = [pictures.resized(Image.fromarray(pixels(i)), pictures.Resize(
         WIDTH, 3, *celeba.CROPS['close140'])) for i in rows]
     np.testing.assert_array_equal(split.images, one)
     assert split.labels.tolist() == [0] * len(rows)
@@ -124,8 +124,8 @@ def test_pictures_of_one_partition_are_split_by_person(tmp_path):
   person = {}
   for part, split in enumerate(d[1:4]):
     for image in split.images:
-      i = next(i for i in range(60) if (pictures.shrunk(
-          Image.fromarray(pixels(i, 4, 5)), pictures.How(
+      i = next(i for i in range(60) if (pictures.resized(
+          Image.fromarray(pixels(i, 4, 5)), pictures.Resize(
               4, 3, *celeba.CROPS['none'])) == image).all())
       person.setdefault(i // 2, set()).add(part)
   assert len(person) == 30 and {len(parts) for parts in person.values()} == {1}

@@ -5,13 +5,14 @@ import hashlib
 import io
 import os
 import pathlib
+import sys
 from typing import NamedTuple
 import zipfile
 import zlib
 
 import numpy as np
 from PIL import Image, ImageOps
-import tqdm
+from rich import progress
 
 from swae_jax import errors
 
@@ -28,7 +29,7 @@ class Pictures(NamedTuple):
   digest: str  # Of names, sizes, and checksums or times: not of all bytes.
 
 
-class How(NamedTuple):
+class Resize(NamedTuple):
   """How a picture becomes an array."""
   size: int
   channels: int  # 1 or 3
@@ -36,12 +37,12 @@ class How(NamedTuple):
   box: Callable  # width, height -> left, top, right, bottom
 
 
-def whole(width, height):
+def full_box(width, height):
   """The box that keeps all."""
   return 0, 0, width, height
 
 
-def centre(width, height):
+def centre_box(width, height):
   """The largest square in the middle."""
   side = min(width, height)
   left, top = (width - side) // 2, (height - side) // 2
@@ -90,7 +91,7 @@ def _in_zip(path):
       [(name, infos[name].file_size, infos[name].CRC) for name in names]))
 
 
-def shrunk(image, how):
+def resized(image, how):
   """uint8 [size, size, channels] of an open picture."""
   if image.mode.startswith(('I', 'F')):
     raise ValueError(f'mode {image.mode}: more than 8 bits a channel')
@@ -101,7 +102,7 @@ def shrunk(image, how):
   return np.asarray(image).reshape(how.size, how.size, how.channels)
 
 
-def opened(found, name, do):
+def with_image(found, name, do):
   """do(picture `name`, open); what goes wrong names the picture."""
   try:
     with Image.open(io.BytesIO(found.read(name))) as image:
@@ -118,11 +119,11 @@ def opened(found, name, do):
 
 def images(found, names, how):
   """uint8 [N, size, size, channels] of the pictures `names`, in their order."""
-  return fill(len(names), how, lambda i: opened(
-      found, names[i], lambda image: shrunk(image, how)))
+  return decode_all(len(names), how, lambda i: with_image(
+      found, names[i], lambda image: resized(image, how)))
 
 
-def fill(count, how, get):
+def decode_all(count, how, get):
   """uint8 [count, size, size, channels] of get(0), get(1), ..., in threads."""
   out = np.empty((count, how.size, how.size, how.channels), np.uint8)
 
@@ -130,13 +131,13 @@ def fill(count, how, get):
     for i in range(start, min(start + CHUNK, count)):
       out[i] = get(i)
 
-  # Threads do: Pillow lets go of the interpreter's lock while it decodes.
+  # Threads suffice: Pillow decodes without the lock of the interpreter.
   pool = futures.ThreadPoolExecutor(os.cpu_count())
   try:
     tasks = [pool.submit(work, i) for i in range(0, count, CHUNK)]
-    for task in tqdm.tqdm(futures.as_completed(tasks), 'decoding', len(tasks),
-                          unit_scale=CHUNK, unit=' pictures', leave=False,
-                          disable=None):  # None: only on a terminal.
+    for task in progress.track(
+        futures.as_completed(tasks), 'decoding', len(tasks), transient=True,
+        disable=not sys.stderr.isatty()):
       task.result()
   finally:
     pool.shutdown(cancel_futures=True)  # One damaged picture ends it at once.

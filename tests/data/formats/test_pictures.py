@@ -29,8 +29,8 @@ def zipped(path, contents):
   return path
 
 
-def how(size, channels=3, box=pictures.whole):
-  return pictures.How(size, channels, NEAREST, box)
+def how(size, channels=3, box=pictures.full_box):
+  return pictures.Resize(size, channels, NEAREST, box)
 
 
 @pytest.mark.parametrize('place', ['folder', 'zip'])
@@ -94,7 +94,7 @@ def test_centre_is_the_square_in_the_middle(tmp_path, shape):
   path = zipped(tmp_path / 'x.zip', {'x.png': encoded(x)})
   side = min(shape)
   got = pictures.images(pictures.pictures(path), ['x.png'],
-                      how(side, box=pictures.centre))[0]
+                      how(side, box=pictures.centre_box))[0]
   top, left = ((n - side) // 2 for n in shape)
   np.testing.assert_array_equal(
       got, x[top:top + side, left:left + side])
@@ -104,7 +104,7 @@ def test_the_pixels_around_a_crop_are_not_seen(tmp_path):
   x = np.full((4, 12, 3), 255, np.uint8)
   x[:, 4:8] = 9
   path = zipped(tmp_path / 'x.zip', {'x.png': encoded(x)})
-  sharp = pictures.How(2, 3, Image.Resampling.LANCZOS, pictures.centre)
+  sharp = pictures.Resize(2, 3, Image.Resampling.LANCZOS, pictures.centre_box)
   assert (pictures.images(pictures.pictures(path), ['x.png'], sharp) == 9).all()
 
 
@@ -160,5 +160,5 @@ def test_the_first_damage_ends_it():
     time.sleep(.001)
     return 0
   with pytest.raises(errors.DamagedData):
-    pictures.fill(10_000 * pictures.CHUNK, how(1), get)
+    pictures.decode_all(10_000 * pictures.CHUNK, how(1), get)
   assert len(seen) < 5000
