@@ -63,7 +63,8 @@ def log_normal_mixture(z, means, logvars, logits=None):
   Raises:
     ValueError: the shapes do not fit each other.
   """
-  means, logvars = inputs.alike('log_normal_mixture', means=means, logvars=logvars)
+  means, logvars = inputs.alike(
+      'log_normal_mixture', means=means, logvars=logvars)
   z, means, logvars = inputs.samples(
       'log_normal_mixture', z=z, means=means, logvars=logvars)
   if logits is None:

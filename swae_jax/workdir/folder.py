@@ -138,7 +138,8 @@ def warn_of_space(state, options, workdir, print_line):
   """Says so where the disk has no room for the checkpoints."""
   free, need = storage.free(workdir), room(state, options)
   if free is not None and free < need:
-    print_line(f'warning   {workdir} has {free / 2**20:.0f} MiB left, and checkpoints '
+    print_line(
+        f'warning   {workdir} has {free / 2**20:.0f} MiB left, and checkpoints '
         f'take up to {need / 2**20:.0f}')
 
 
