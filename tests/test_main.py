@@ -13,7 +13,7 @@ import time
 import bucket
 import pytest
 
-from swae_jax import systems
+from swae_jax.training import presets
 from swae_jax.workdir import lock
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -47,15 +47,24 @@ def finish(process, code=0):
 @pytest.mark.parametrize('code,words,args,config', [
     (2, "no option 'learning_rat', did you mean 'learning_rate'",
      ['--config.optimizers.model.learning_rat=1'], CONFIG),
-    (2, 'train.batch_size', ['--config.train.batch_size=many'], CONFIG),
-    (2, 'no system', [], f'{CONFIG}:sawe'),
-    (2, 'configs/minst.py', [], 'configs/minst.py'),
-    (2, 'no option \'epochs\'', ['--config.epochs=1'], CONFIG),
+    (2, '--config.train.batch_size=many: it must be a whole number',
+     ['--config.train.batch_size=many'], CONFIG),
+    (2, "no setting 'sawe'", [], f'{CONFIG}:sawe'),
+    (2, "no config 'minst' in", ['--config.seed=1'], 'configs/minst.py'),
+    (2, "there is no file 'minst.py'", ['--config.seed=1'], 'minst.py'),
+    (2, "no option 'epochs'", ['--config.epochs=1'], CONFIG),
     (2, 'is no flag', ['epochs=5'], CONFIG),
+    (2, 'give --config.optimizers.model.name=adam',
+     ['--config.optimizers.model=adam'], CONFIG),
+    (2, 'give --config.network.name=dcgan, too',
+     ['--config.network.dcgan.filters=16'], CONFIG),
+    (2, '--config.system.swae.beta=1.5: it must lie in [0, 1]',
+     ['--config.system.swae.beta=1.5'], CONFIG),
     (66, 'train-images-idx3-ubyte',
      ['--config.data.dir=/nowhere', '--config.devices=1'],
      'configs/mnist.py'),
-    (2, 'components', ['--config.system.components=2000'], CONFIG),
+    (2, '--config.system.swae.components=2000',
+     ['--config.system.swae.components=2000'], CONFIG),
     (2, 'do not divide', ['--config.train.batch_size=33',
                          '--config.devices=8'], CONFIG),
 ])
@@ -173,7 +182,7 @@ def test_a_second_process_is_sent_away(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('system', systems.SYSTEMS)
+@pytest.mark.parametrize('system', presets.SETTINGS)
 def test_twenty_kills(system, tmp_path):
   workdir = tmp_path / 'run'
   resumed = kill_and_restart(system, workdir, 20, random.Random(system), 600)
