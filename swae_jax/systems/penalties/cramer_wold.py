@@ -1,0 +1,32 @@
+"""Cramer-Wold distance to the standard normal law, or to samples."""
+import jax.numpy as jnp
+
+from swae_jax import errors, losses, priors
+from swae_jax.systems.penalties import base
+
+
+def make(prior: priors.Prior, latents: int, *, closed_form: bool = True,
+         log: bool = True) -> base.Penalty:
+  """Knop et al., "Cramer-Wold auto-encoder", 2020.
+
+  The paper has the weight 1: --config.system.wae.weight=1.
+
+  Args:
+    prior: the standard normal law if `closed_form`, else any law.
+    latents: D, the dimension of a code.
+    closed_form: compares the codes with N(0, I) itself, as the paper does;
+      otherwise with samples of the prior.
+    log: takes the logarithm of the distance, as the paper does.
+  """
+  if closed_form and not priors.is_standard_normal(prior, latents):
+    raise errors.UserError(
+        '--config.penalty.cramer_wold.closed_form=True is for the standard '
+        'normal prior; give closed_form=False for another')
+
+  def divergence(z, z_prior, key):
+    del key
+    value = losses.cramer_wold(z, None if closed_form else z_prior)
+    # Rounding can take a distance of 0 below it.
+    return jnp.log(jnp.maximum(value, 1e-8)) if log else value
+
+  return base.without_player('cramer_wold', divergence)
