@@ -185,6 +185,16 @@ def swiss_roll(*, noise: options.NonNegative = 0.) -> Prior:
   return Prior(sample, None, variance)
 
 
+def is_standard_normal(prior: Prior, d: int) -> bool:
+  """Whether a prior is N(0, I): its log-density is compared at two points."""
+  if prior.log_prob is None:
+    return False
+  with jax.ensure_compile_time_eval():
+    found = prior.log_prob(jnp.stack([jnp.zeros(d), jnp.ones(d)]))
+    far = -d / 2 * math.log(2 * math.pi)
+    return bool(jnp.allclose(found, jnp.array([far, far - d / 2]), rtol=1e-4))
+
+
 def directions(key: jax.Array, n: int, d: int) -> jax.Array:
   """Unit vectors, uniform on the sphere: theta in eq. 16 of Kolouri et al.
 

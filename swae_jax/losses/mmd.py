@@ -1,34 +1,43 @@
-"""Maximum mean discrepancy, the penalty of WAE-MMD."""
+"""Maximum mean discrepancy, and the energy distance, which is one."""
+from collections.abc import Callable, Sequence
+
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import collectives, distances, inputs
 
+# Squared distances -> similarities, elementwise.
+Kernel = Callable[[jax.Array], jax.Array]
 SCALES = (.1, .2, .5, 1., 2., 5., 10.)
 
 
-def imq(scale):
+def imq(scale: float) -> Kernel:
   """Inverse multiquadratic kernel C / (C + ||x - y||^2), C = `scale`."""
   return lambda d2: scale / (scale + d2)
 
 
-def rbf(sigma):
+def rbf(sigma: float) -> Kernel:
   """Gaussian kernel exp(-||x - y||^2 / sigma^2); note: no factor of 2."""
   return lambda d2: jnp.exp(-d2 / sigma**2)
 
 
-def multiscale(make, base, scales=SCALES):
+def multiscale(make: Callable[[float], Kernel], base: float,
+               scales: Sequence[float] = SCALES) -> Kernel:
   """Sum over s of the kernels make(s * base), on one matrix of distances.
 
-  With `imq` and base 2 D sigma^2 (codes of D axes, prior of variance sigma^2)
-  the kernel of the released code of Tolstikhin et al. 2018.
+  `make` is a kernel by its scale, such as `imq`, and `base` is the scale that
+  each factor s multiplies.  With `imq` and base 2 D sigma^2, for codes of D axes
+  and a prior of variance sigma^2, this is the kernel of the released code of
+  Tolstikhin et al. 2018.
   """
   kernels = [make(s * base) for s in scales]
   return lambda d2: sum(kernel(d2) for kernel in kernels)
 
 
-def mmd(x, y, kernel, *, unbiased=True, axis_name=None):
-  """Estimate of MMD^2 between the laws that drew x and y.
+def mmd(z: ArrayLike, z_prior: ArrayLike, kernel: Kernel, *,
+        unbiased: bool = True, axis_name: str | None = None) -> jax.Array:
+  """Estimate of MMD^2 between the laws that drew z and z_prior.
 
   Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 2: the
   U-statistic, which is zero in expectation for equal laws and may be negative.
@@ -39,8 +48,8 @@ def mmd(x, y, kernel, *, unbiased=True, axis_name=None):
   gradients; of `shard_map(check_vma=True)`, the gradient of pmean(loss) as is.
 
   Args:
-    x: [N, D] codes.
-    y: [M, D] samples of the prior.
+    z: [N, D] codes.
+    z_prior: [M, D] samples of the prior.
     kernel: maps squared distances elementwise to similarities, as `imq`, `rbf`
       and `multiscale` do.
     unbiased: the U-statistic, or else the V-statistic.
@@ -50,10 +59,10 @@ def mmd(x, y, kernel, *, unbiased=True, axis_name=None):
     A scalar.
 
   Raises:
-    ValueError: x, y are not matrices with one D, or hold fewer than two
+    ValueError: z, z_prior are not matrices with one D, or hold fewer than two
       examples of which the U-statistic is asked.
   """
-  x, y = inputs.samples('mmd', x=x, y=y)
+  x, y = inputs.samples('mmd', z=z, z_prior=z_prior)
   x, y = collectives.gather(x, axis_name), collectives.gather(y, axis_name)
   if unbiased and min(len(x), len(y)) < 2:
     raise ValueError('mmd: the U-statistic needs at least 2 examples a side, '
@@ -63,6 +72,32 @@ def mmd(x, y, kernel, *, unbiased=True, axis_name=None):
   between = _total(kernel, d2, d2 < 0) / d2.size
   return (_within(x, kernel, unbiased) + _within(y, kernel, unbiased)
           - 2 * between)
+
+
+def energy_distance(z: ArrayLike, z_prior: ArrayLike, *, unbiased: bool = True,
+                    axis_name: str | None = None) -> jax.Array:
+  """2 E|z - z'| - E|z - z''| - E|z' - z'''| of two samples.
+
+  Szekely and Rizzo, "Energy statistics", 2013.  It is the squared MMD
+  with the kernel -|z - z'| (Sejdinovic et al. 2013), so what `mmd` says of
+  devices and gradients holds here.  The gradient by two equal points is 0.
+
+  Args:
+    z: [N, D] codes.
+    z_prior: [M, D] samples of the prior.
+    unbiased: the U-statistic, zero in expectation for equal laws and of either
+      sign; otherwise the V-statistic, which is not negative.
+    axis_name: named axis over which the examples are spread, if any.
+
+  Returns:
+    A scalar.
+
+  Raises:
+    ValueError: z, z_prior are not matrices with one D, or the U-statistic is
+      asked of fewer than two examples.
+  """
+  return mmd(z, z_prior, lambda d2: -_root(d2), unbiased=unbiased,
+                 axis_name=axis_name)
 
 
 def _centred(kernel, x, y):
@@ -95,3 +130,9 @@ def _total(kernel, d2, left_out):
   CPU stores a matrix for each constant of the kernel (5 times the time).
   """
   return jnp.sum(jnp.where(left_out, 0., kernel(d2)))
+
+
+def _root(d2: jax.Array) -> jax.Array:
+  """The square root with the derivative 0 at 0."""
+  positive = d2 > 0
+  return jnp.where(positive, jnp.sqrt(jnp.where(positive, d2, 1.)), 0.)

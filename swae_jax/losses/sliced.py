@@ -1,12 +1,15 @@
 """Sliced Wasserstein distances."""
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 import numpy as np
 
 from swae_jax.losses import _sorting, collectives, distances, inputs
 
 
-def sliced_wasserstein(x, y, theta, *, p=2, axis_name=None):
+def sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike, *,
+                       p: float = 2., axis_name: str | None = None
+                       ) -> jax.Array:
   """Mean over directions of W_p^p of the projected samples; no root is taken.
 
   Kolouri et al., "Sliced-Wasserstein autoencoder", 2018: eq. 14 in one
@@ -20,8 +23,8 @@ def sliced_wasserstein(x, y, theta, *, p=2, axis_name=None):
   `shard_map(check_vma=True)`, the gradient of pmean(loss) as is.
 
   Args:
-    x: [N, D] codes.
-    y: [M, D] samples of the prior.
+    z: [N, D] codes.
+    z_prior: [M, D] samples of the prior.
     theta: [L, D] unit vectors, as `priors.directions` draws them.
     p: exponent of the cost, a number of at least 1.
     axis_name: named axis over which the examples are spread, if any.
@@ -32,13 +35,17 @@ def sliced_wasserstein(x, y, theta, *, p=2, axis_name=None):
   Raises:
     ValueError: the arrays are not matrices with one D, or p is below 1.
   """
-  x, y, theta = inputs.samples('sliced_wasserstein', x=x, y=y, theta=theta)
-  x, y = collectives.gather(x, axis_name), collectives.gather(y, axis_name)
-  return jnp.mean(_costs(x, y, theta, p))
+  z, z_prior, theta = inputs.samples(
+      'sliced_wasserstein', z=z, z_prior=z_prior, theta=theta)
+  z = collectives.gather(z, axis_name)
+  z_prior = collectives.gather(z_prior, axis_name)
+  return jnp.mean(_costs(z, z_prior, theta, p))
 
 
-def max_sliced_wasserstein(x, y, theta, *, p=2, steps=0, step_size=.1,
-                           axis_name=None):
+def max_sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike,
+                           *, p: float = 2., steps: int = 0,
+                           step_size: float = .1,
+                           axis_name: str | None = None) -> jax.Array:
   """Greatest W_p^p of the projected samples; no root is taken.
 
   Deshpande et al., "Max-sliced Wasserstein distance and its use for GANs",
@@ -49,8 +56,8 @@ def max_sliced_wasserstein(x, y, theta, *, p=2, steps=0, step_size=.1,
   smooth there (Danskin's theorem); moved directions have none.
 
   Args:
-    x: [N, D] codes.
-    y: [M, D] samples of the prior.
+    z: [N, D] codes.
+    z_prior: [M, D] samples of the prior.
     theta: [L, D] unit vectors.
     p: exponent of the cost, a number of at least 1.
     steps: steps of ascent.
@@ -63,13 +70,66 @@ def max_sliced_wasserstein(x, y, theta, *, p=2, steps=0, step_size=.1,
   Raises:
     ValueError: the arrays are not matrices with one D, or p is below 1.
   """
-  x, y, theta = inputs.samples('max_sliced_wasserstein', x=x, y=y, theta=theta)
-  x, y = collectives.gather(x, axis_name), collectives.gather(y, axis_name)
+  z, z_prior, theta = inputs.samples(
+      'max_sliced_wasserstein', z=z, z_prior=z_prior, theta=theta)
+  z = collectives.gather(z, axis_name)
+  z_prior = collectives.gather(z_prior, axis_name)
   if steps:
-    fixed = jax.lax.stop_gradient((x, y, theta))
+    fixed = jax.lax.stop_gradient((z, z_prior, theta))
     theta = _ascend(lambda t: _costs(*fixed[:2], t, p), fixed[2], steps,
                     step_size)
-  return jnp.max(_costs(x, y, theta, p))
+  return jnp.max(_costs(z, z_prior, theta, p))
+
+
+def distributional_sliced_wasserstein(
+    z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike, *, p: float = 2.,
+    steps: int = 10, step_size: float = .1, regularization: float = 1.,
+    axis_name: str | None = None) -> jax.Array:
+  """Mean W_p^p over a law of directions that tells the samples apart.
+
+  Nguyen et al., "Distributional sliced-Wasserstein and applications to
+  generative modeling", 2021, in the dual form of its eq. 7: the law is that of
+  f(theta) = A theta / |A theta| for uniform theta, and the matrix A maximises
+  mean W_p^p - regularization * mean |f(theta) . f(theta')|.  The second term
+  keeps the directions apart.  A starts at the identity and takes `steps`
+  steps of ascent; a step that does not increase the value is refused and
+  halves the next one.  The gradient holds A fixed.
+
+  Args:
+    z: [N, D] codes.
+    z_prior: [M, D] samples of the prior.
+    theta: [L, D] unit vectors, as `priors.directions` draws them.
+    p: exponent of the cost, a number of at least 1.
+    steps: steps of ascent.
+    step_size: length of the first step along the unit gradient.
+    regularization: weight of the term that keeps the directions apart, in
+      units of the cost.
+    axis_name: as in `sliced_wasserstein`, with the same exact gradients.
+
+  Returns:
+    A scalar, not negative.
+
+  Raises:
+    ValueError: the arrays are not matrices with one D, or p is below 1.
+  """
+  z, z_prior, theta = inputs.samples(
+      'distributional_sliced_wasserstein', z=z, z_prior=z_prior, theta=theta)
+  z = collectives.gather(z, axis_name)
+  z_prior = collectives.gather(z_prior, axis_name)
+  fixed = jax.lax.stop_gradient((z, z_prior, theta))
+
+  def directions(a):
+    return _unit(jnp.matmul(fixed[2], a.T, precision='highest'))
+
+  def values(flat):  # [1, D * D] -> [1], the form of `_ascend`.
+    f = directions(flat.reshape(theta.shape[1], -1))
+    alike = jnp.mean(jnp.abs(jnp.matmul(f, f.T, precision='highest')))
+    return (jnp.mean(_costs(*fixed[:2], f, p)) - regularization * alike)[None]
+
+  start = jnp.eye(theta.shape[1], dtype=theta.dtype).reshape(1, -1)
+  best = _ascend(values, start, steps, step_size, lambda v: v)
+  return jnp.mean(_costs(z, z_prior, directions(
+      best.reshape(theta.shape[1], -1)), p))
 
 
 def _costs(x, y, theta, p):
@@ -79,6 +139,7 @@ def _costs(x, y, theta, p):
       jnp.matmul(theta, z.T, precision='highest'))
   s, t = project(x), project(y)
   if len(x) == len(y):
+    # Eq. 14: in one dimension sorted samples are the optimal pairs.
     return jnp.mean(distances.abs_power(s - t, p), axis=1)
   i, j, weight = _coupling(len(x), len(y))
   cost = distances.abs_power(s[:, i] - t[:, j], p)
@@ -92,13 +153,17 @@ def _coupling(n, m):
   return edges[:-1] // m, edges[:-1] // n, np.diff(edges) / (n * m)
 
 
-def _ascend(costs, theta, steps, step_size):
-  """Directions that cost more.  [L, D] -> [L, D]."""
+def _ascend(costs, theta, steps, step_size, project=None):
+  """Rows that cost more, each moved by itself.  [L, D] -> [L, D].
+
+  `project` takes moved rows back to where they may be; None: to length 1.
+  """
+  project = project or _unit
   slope = jax.grad(lambda t: jnp.sum(costs(t)))
 
   def step(_, state):
     theta, cost, size = state
-    moved = _unit(theta + size * _unit(slope(theta)))
+    moved = project(theta + size * _unit(slope(theta)))
     new = costs(moved)
     better = new > cost
     return (jnp.where(better[:, None], moved, theta),

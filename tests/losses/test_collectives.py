@@ -25,6 +25,12 @@ LOSSES = {
     'sliced_p1': functools.partial(SLICED, p=1),
     'max_sliced': MAX,
     'max_sliced_ascent': functools.partial(MAX, steps=3),
+    'cramer_wold': losses.cramer_wold,
+    'distributional_sliced': functools.partial(
+        losses.distributional_sliced_wasserstein, theta=THETA, steps=3),
+    'energy': losses.energy_distance,
+    'kid': losses.kid,
+    'sinkhorn': losses.sinkhorn_divergence,
     'mmd': functools.partial(losses.mmd, kernel=losses.imq(6.)),
     'mmd_v': functools.partial(
         losses.mmd, kernel=losses.rbf(2.), unbiased=False),

@@ -31,12 +31,11 @@ def test_bernoulli_takes_integers():
       losses.log_bernoulli(x, MEAN), losses.log_bernoulli(x.astype('float32'), MEAN))
 
 
-def test_gaussian(check_gradient):
+def test_log_normal_of_one_variance(check_gradient):
   expected = stats.norm.logpdf(X, MEAN, .3).sum((1, 2))
   np.testing.assert_allclose(
-      jax.jit(losses.gaussian)(X, MEAN, scale=.3), expected, rtol=1e-5)
-  check_gradient(
-      lambda x, m, s: losses.gaussian(x, m, scale=s), X, MEAN, .3)
+      jax.jit(losses.log_normal)(X, MEAN, 2 * np.log(.3)), expected, rtol=1e-5)
+  check_gradient(losses.log_normal, X, MEAN, 2 * np.log(.3))
 
 
 def test_normal(check_gradient):
@@ -98,7 +97,7 @@ def test_impossible_level_keeps_a_floor():
 
 @pytest.mark.parametrize('fn, shapes', [
     (losses.log_bernoulli, ((4, 3), (4, 1))),
-    (losses.gaussian, ((4, 3), (3,))),
+    (losses.log_normal, ((4, 3), (3,), ())),
     (losses.log_normal, ((4, 3), (4, 3), (3,))),
     (losses.log_logistic_256, ((4, 3), (4, 3), (4, 1))),
     (losses.log_normal_mixture, ((4, 3), (5, 2), (5, 2))),

@@ -140,14 +140,32 @@ def test_half_precision_is_computed_in_float32():
       value, costs(np.asarray(x, 'float64'), y, 2).mean(), rtol=1e-5)
 
 
-def test_the_known_side_is_not_permuted():
-  # Without a gradient by y, only the sort of x needs its permutation.
-  x, y = samples(6, 6)
-  jaxpr = str(jax.make_jaxpr(jax.grad(losses.sliced_wasserstein))(x, y, THETA))
-  both = jax.make_jaxpr(jax.grad(losses.sliced_wasserstein, (0, 1)))
-  # One count for each platform's way.
-  n, both = jaxpr.count('iota'), str(both(x, y, THETA)).count('iota')
-  assert n < both
+DISTRIBUTIONAL = losses.distributional_sliced_wasserstein
+
+
+@pytest.mark.parametrize('n, m', SIZES)
+def test_a_law_of_directions_starts_from_the_uniform_one(
+    n, m, check_gradient):
+  x, y = samples(n, m)
+  fn = functools.partial(DISTRIBUTIONAL, steps=0)
+  np.testing.assert_allclose(
+      jax.jit(fn)(x, y, THETA), costs(x, y, 2).mean(), rtol=1e-5)
+  check_gradient(lambda x, y: DISTRIBUTIONAL(x, y, THETA, steps=3), x, y)
+
+
+def test_a_law_of_directions_finds_the_shift_unless_it_is_held_apart():
+  x, _ = samples(8, 8)
+  shift = np.array([1., -2., .5])
+  value = lambda **options: float(jax.jit(functools.partial(
+      DISTRIBUTIONAL, **options))(x, x + shift, THETA))
+  free = value(steps=300, regularization=0.)
+  np.testing.assert_allclose(free, shift @ shift, rtol=.02)
+  held = value(steps=300, regularization=100.)
+  uniform = float(losses.sliced_wasserstein(x, x + shift, THETA))
+  assert held < .7 * free
+  steps = [value(steps=n, regularization=0.) for n in (0, 1, 5, 20)]
+  assert steps[0] == pytest.approx(uniform, rel=1e-5)
+  assert steps == sorted(steps)
 
 
 @pytest.mark.parametrize('shapes', [
