@@ -5,6 +5,8 @@ from jax.typing import ArrayLike
 
 from swae_jax.losses import collectives, distances, inputs
 
+THRESHOLD = 1e-5  # Error of the plan's marginals at which the iteration ends.
+
 
 def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
                         epsilon: float = 1., max_iterations: int = 200,
@@ -47,7 +49,7 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
 
 def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
                    max_iterations: int) -> jax.Array:
-  """The dual value at the potentials that ott-jax finds."""
+  """The dual value, without a constant that the divergence cancels."""
   try:
     from ott.geometry import pointcloud
     from ott.solvers import linear
@@ -57,10 +59,12 @@ def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
   with jax.numpy_rank_promotion('allow'):  # ott-jax needs it.
     found = linear.solve(
         pointcloud.PointCloud(*jax.lax.stop_gradient((x, y)), epsilon=epsilon),
-        max_iterations=max_iterations)
+        threshold=THRESHOLD, max_iterations=max_iterations)
   f, g = jax.lax.stop_gradient((found.f, found.g))
   # By the envelope theorem the gradient is that of the cost at fixed
   # potentials; nothing is differentiated through the iteration.
   d2 = distances.squared_distances(x, y)
+  # The potentials of ott-jax contain the masses 1 / N and 1 / M: the plan
+  # sums to 1, and the constant is epsilon log(N M).
   plan = jnp.exp((f[:, None] + g[None] - d2) / epsilon)
-  return jnp.mean(f) + jnp.mean(g) - epsilon * (jnp.mean(plan) - 1)
+  return jnp.mean(f) + jnp.mean(g) - epsilon * (jnp.sum(plan) - 1)

@@ -32,8 +32,8 @@ def test_value_and_gradient(epsilon, n, m, check_gradient):
       x, y, epsilon=epsilon, max_iterations=2000)
   expected = entropic_cost(x, y, epsilon) - .5 * (
       entropic_cost(x, x, epsilon) + entropic_cost(y, y, epsilon))
-  np.testing.assert_allclose(jax.jit(fn)(x, y), expected, rtol=1e-2)
-  check_gradient(fn, x, y, step=1e-4, rtol=1e-2)
+  np.testing.assert_allclose(jax.jit(fn)(x, y), expected, rtol=1e-4)
+  check_gradient(fn, x, y, step=1e-4, rtol=1e-3)
 
 
 def test_without_the_library_it_says_how_to_get_it(monkeypatch):
