@@ -28,7 +28,8 @@ def test_bernoulli(check_gradient):
 def test_bernoulli_takes_integers():
   x = RNG.integers(0, 2, size=(4, 2, 3)).astype('uint8')
   np.testing.assert_array_equal(
-      losses.log_bernoulli(x, MEAN), losses.log_bernoulli(x.astype('float32'), MEAN))
+      losses.log_bernoulli(x, MEAN),
+      losses.log_bernoulli(x.astype('float32'), MEAN))
 
 
 def test_log_normal_of_one_variance(check_gradient):
