@@ -31,7 +31,8 @@ def sort(x: jax.Array) -> jax.Array:
 def _sort_jvp(primals, tangents):
   (x,), (t,) = primals, tangents
   order = argsort(x)
-  return tuple(jnp.take_along_axis(a, order, axis=-1) for a in (x, t))
+  return (jnp.take_along_axis(x, order, axis=-1),
+          jnp.take_along_axis(t, order, axis=-1))
 
 
 def argsort(x: jax.Array) -> jax.Array:

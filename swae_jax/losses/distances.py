@@ -103,9 +103,10 @@ def nearest(x: ArrayLike, u: ArrayLike, *,
     ValueError: examples of different shapes, an unknown similarity, or a block
       below 1.
   """
-  if jnp.ndim(x) < 2 or jnp.shape(x)[1:] != jnp.shape(u)[1:] or not len(u):
+  sides = jnp.shape(x), jnp.shape(u)
+  if len(sides[0]) < 2 or sides[0][1:] != sides[1][1:] or not sides[1][0]:
     raise ValueError('nearest: x [B, ...] and u [K, ...] must hold examples of '
-                     f'one shape, got {list(x.shape)} and {list(u.shape)}')
+                     f'one shape, got {list(sides[0])} and {list(sides[1])}')
   if similarity not in ('l2', 'cosine'):
     raise ValueError(
         f"nearest: similarity must be 'l2' or 'cosine', got {similarity!r}")

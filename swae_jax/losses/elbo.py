@@ -71,7 +71,7 @@ def negative_elbo(log_likelihood: ArrayLike, kl: ArrayLike, *,
   """
   log_likelihood, kl = inputs.vectors(
       'negative_elbo', log_likelihood=log_likelihood, kl=kl)
-  return beta * kl - log_likelihood
+  return jnp.asarray(beta * kl - log_likelihood)
 
 
 def log_marginal(log_weights: ArrayLike) -> jax.Array:

@@ -53,5 +53,6 @@ def joint_ot(x: ArrayLike, x_gen: ArrayLike, x_rec: ArrayLike,
   cost = cost or (lambda x, y: distances.power_error(x, y, p=p))
   x_loss, reconstruction = cost(x, x_gen), cost(x, x_rec)
   z_loss = distances.power_error(z_enc, z_prior, p=p)
-  loss = beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss
+  loss = jnp.asarray(
+      beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss)
   return JointOT(loss, x_loss, reconstruction, z_loss)

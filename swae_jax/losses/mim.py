@@ -97,7 +97,7 @@ def symmetric_mim(encoder_loss: ArrayLike, decoder_loss: ArrayLike, *,
   """
   encoder_loss, decoder_loss = inputs.vectors(
       'symmetric_mim', encoder_loss=encoder_loss, decoder_loss=decoder_loss)
-  return encoder_loss + jnp.where(warm_up >= 1, decoder_loss, 0.)
+  return encoder_loss + jnp.where(jnp.asarray(warm_up) >= 1, decoder_loss, 0.)
 
 
 def _densities(where, log_likelihood, log_p, log_q, log_p1, log_qx):
