@@ -5,11 +5,10 @@ from jax.typing import ArrayLike
 
 from swae_jax.losses import collectives, distances, inputs
 
-THRESHOLD = 1e-5  # Error of the plan's marginals at which the iteration ends.
-
 
 def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
                         epsilon: float = 1., max_iterations: int = 200,
+                        threshold: float = 1e-4,
                         axis_name: str | None = None) -> jax.Array:
   """Entropic transport cost |z - z'|^2, less that of each sample with itself.
 
@@ -27,6 +26,7 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
     z_prior: [M, D] samples of the prior.
     epsilon: weight of the entropy, in units of the cost.
     max_iterations: the greatest number of Sinkhorn iterations.
+    threshold: the iteration ends when the marginals of the plan err by less.
     axis_name: named axis over which the examples are spread, if any.
 
   Returns:
@@ -43,12 +43,13 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
   z, z_prior = inputs.samples('sinkhorn_divergence', z=z, z_prior=z_prior)
   z = collectives.gather(z, axis_name)
   z_prior = collectives.gather(z_prior, axis_name)
-  cost = lambda x, y: _entropic_cost(x, y, epsilon, max_iterations)
+  cost = lambda x, y: _entropic_cost(
+      x, y, epsilon, max_iterations, threshold)
   return cost(z, z_prior) - .5 * (cost(z, z) + cost(z_prior, z_prior))
 
 
 def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
-                   max_iterations: int) -> jax.Array:
+                   max_iterations: int, threshold: float) -> jax.Array:
   """The dual value, without a constant that the divergence cancels."""
   try:
     from ott.geometry import pointcloud
@@ -59,7 +60,7 @@ def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
   with jax.numpy_rank_promotion('allow'):  # ott-jax needs it.
     found = linear.solve(
         pointcloud.PointCloud(*jax.lax.stop_gradient((x, y)), epsilon=epsilon),
-        threshold=THRESHOLD, max_iterations=max_iterations)
+        max_iterations=max_iterations, threshold=threshold)
   f, g = jax.lax.stop_gradient((found.f, found.g))
   # By the envelope theorem the gradient is that of the cost at fixed
   # potentials; nothing is differentiated through the iteration.

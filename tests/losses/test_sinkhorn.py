@@ -29,11 +29,15 @@ def test_value_and_gradient(epsilon, n, m, check_gradient):
   pytest.importorskip('ott')
   x, y = RNG.normal(size=(n, 3)), .5 * RNG.normal(size=(m, 3)) + .5
   fn = lambda x, y: losses.sinkhorn_divergence(
-      x, y, epsilon=epsilon, max_iterations=2000)
+      x, y, epsilon=epsilon, max_iterations=2000, threshold=1e-9)
   expected = entropic_cost(x, y, epsilon) - .5 * (
       entropic_cost(x, x, epsilon) + entropic_cost(y, y, epsilon))
-  np.testing.assert_allclose(jax.jit(fn)(x, y), expected, rtol=1e-4)
-  check_gradient(fn, x, y, step=1e-4, rtol=1e-3)
+  with jax.enable_x64(True):
+    np.testing.assert_allclose(jax.jit(fn)(x, y), expected, rtol=1e-6)
+  np.testing.assert_allclose(
+      jax.jit(losses.sinkhorn_divergence, static_argnames='epsilon')(
+          x, y, epsilon=epsilon), expected, rtol=.02)
+  check_gradient(fn, x, y)
 
 
 def test_without_the_library_it_says_how_to_get_it(monkeypatch):
