@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 
 @jax.custom_jvp
-def sort(x):
+def sort(x: jax.Array) -> jax.Array:
   """x in ascending order along its last axis; differentiable in both modes.
 
   Without a derivative no permutation is computed.
@@ -31,10 +31,11 @@ def sort(x):
 def _sort_jvp(primals, tangents):
   (x,), (t,) = primals, tangents
   order = argsort(x)
-  return tuple(jnp.take_along_axis(a, order, axis=-1) for a in (x, t))
+  return (jnp.take_along_axis(x, order, axis=-1),
+          jnp.take_along_axis(t, order, axis=-1))
 
 
-def argsort(x):
+def argsort(x: jax.Array) -> jax.Array:
   """The permutation of `sort`.
 
   Args:

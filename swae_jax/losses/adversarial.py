@@ -1,10 +1,11 @@
 """The two sides of the latent game of WAE-GAN."""
 import jax
+from jax.typing import ArrayLike
 
 from swae_jax.losses import inputs
 
 
-def critic_loss(logits_code, logits_prior):
+def critic_loss(logits_code: ArrayLike, logits_prior: ArrayLike) -> jax.Array:
   """Cross entropy of telling samples of the prior (1) from codes (0).
 
   Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 1: the
@@ -26,7 +27,7 @@ def critic_loss(logits_code, logits_prior):
   return jax.nn.softplus(-prior) + jax.nn.softplus(code)
 
 
-def generator_loss(logits_code):
+def generator_loss(logits_code: ArrayLike) -> jax.Array:
   """Non-saturating loss of the encoder: cross entropy of codes with 1.
 
   Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 1, whose

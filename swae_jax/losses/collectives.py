@@ -2,7 +2,7 @@
 import jax
 
 
-def gather(x, axis_name):
+def gather(x: jax.Array, axis_name: str | None) -> jax.Array:
   """Examples of every device along `axis_name`, in the order of the devices.
 
   Args:

@@ -1,4 +1,5 @@
 """Cramer-Wold distance: smoothed projections, in closed form."""
+from collections.abc import Callable
 import math
 
 import jax
@@ -17,9 +18,9 @@ def cramer_wold(z: ArrayLike, z_prior: ArrayLike | None = None, *,
 
   Knop et al., "Cramer-Wold auto-encoder", 2020: the mean over all directions
   of the squared L2 distance between the projected samples, each smoothed by a
-  normal kernel of variance gamma.  Nothing is drawn: the mean is known in
+  normal kernel of variance gamma.  No direction is drawn: the mean is known in
   closed form, for two samples and against N(0, I).  gamma follows Silverman's
-  rule, (4 / (3 N))^(2/5).
+  rule for the number of codes, (4 / (3 N))^(2/5).
 
   The closed form has Kummer's function 1F1(1/2; D/2; -s).  From D = 20 on it
   is (1 + 4 s / (2 D - 3))^(-1/2), as in the paper; below it is exact to the
@@ -61,7 +62,7 @@ def _mean_kernel(x: jax.Array, y: jax.Array, gamma: float) -> jax.Array:
   return jnp.mean(phi(distances.squared_distances(x, y) / (4 * gamma)))
 
 
-def _kummer(d: int):
+def _kummer(d: int) -> Callable[[jax.Array], jax.Array]:
   """s -> 1F1(1/2; d/2; -s), which is E exp(-s u^2), u an axis of a direction.
   """
   if d >= FEW_AXES:

@@ -3,11 +3,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import inputs
 
 
-def log_bernoulli(x, logits):
+def log_bernoulli(x: ArrayLike, logits: ArrayLike) -> jax.Array:
   """log p(x) of independent Bernoulli pixels.
 
   Args:
@@ -24,7 +25,7 @@ def log_bernoulli(x, logits):
   return _sum(x * logits - jax.nn.softplus(logits))
 
 
-def log_normal(z, mean, logvar):
+def log_normal(z: ArrayLike, mean: ArrayLike, logvar: ArrayLike) -> jax.Array:
   """log N(z; mean, diag exp(logvar)), with the constant -1/2 log 2 pi.
 
   Args:
@@ -44,7 +45,8 @@ def log_normal(z, mean, logvar):
   return _sum(_log_normal(z, mean, logvar))
 
 
-def log_normal_mixture(z, means, logvars, logits=None):
+def log_normal_mixture(z: ArrayLike, means: ArrayLike, logvars: ArrayLike,
+                       logits: ArrayLike | None = None) -> jax.Array:
   """log of a mixture of K diagonal normals, by a log-sum-exp over K.
 
   The prior of Tomczak and Welling, "VAE with a VampPrior", 2018, eq. 9.
@@ -76,7 +78,8 @@ def log_normal_mixture(z, means, logvars, logits=None):
   return jax.nn.logsumexp(log_z + jax.nn.log_softmax(logits)[None], axis=1)
 
 
-def log_logistic_256(x, mean, logscale):
+def log_logistic_256(x: ArrayLike, mean: ArrayLike,
+                     logscale: ArrayLike) -> jax.Array:
   """log p(x) of 256 grey levels under a discretised logistic law.
 
   The level k = floor(256 x) has the probability of [k, k + 1] / 256, plus 1e-7

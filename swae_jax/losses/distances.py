@@ -1,11 +1,14 @@
 """Distances between examples, and the nearest of them."""
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import inputs
 
 
-def squared_error(x, y):
+def squared_error(x: ArrayLike, y: ArrayLike) -> jax.Array:
   """||x - y||^2 of each pair of examples, summed over an example's axes.
 
   Args:
@@ -21,7 +24,7 @@ def squared_error(x, y):
   return power_error(x, y, p=2)
 
 
-def power_error(x, y, *, p):
+def power_error(x: ArrayLike, y: ArrayLike, *, p: float) -> jax.Array:
   """||x - y||_p^p of each pair of examples, summed over an example's axes.
 
   The cost of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 3.
@@ -41,7 +44,7 @@ def power_error(x, y, *, p):
   return jnp.sum(abs_power(x - y, p), axis=range(1, x.ndim))
 
 
-def abs_power(x, p):
+def abs_power(x: jax.Array, p: float) -> jax.Array:
   """|x|^p elementwise, with the gradient 0 at 0; ValueError if p < 1."""
   if not p >= 1:
     raise ValueError(f'p must be at least 1 for a transport cost, got {p}')
@@ -49,7 +52,7 @@ def abs_power(x, p):
   return x**2 if p == 2 else (x * jnp.sign(x))**p
 
 
-def squared_distances(x, y):
+def squared_distances(x: ArrayLike, y: ArrayLike) -> jax.Array:
   """||x_i - y_j||^2 of all pairs, by one matrix product.
 
   Its rounding error is that of the squared norms about the mean of `y`, so
@@ -76,7 +79,9 @@ def squared_distances(x, y):
   return jnp.where(d2 < 0, 0., d2)
 
 
-def nearest(x, u, *, similarity='l2', block=None):
+def nearest(x: ArrayLike, u: ArrayLike, *,
+            similarity: Literal['l2', 'cosine'] = 'l2',
+            block: int | None = None) -> jax.Array:
   """Index of the most similar of `u` to each of `x`; it has no gradient.
 
   The coupling of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021,
@@ -88,7 +93,8 @@ def nearest(x, u, *, similarity='l2', block=None):
     similarity: 'l2' for the least ||x - u||; 'cosine' for the greatest cosine,
       where the cosine with a zero vector is 0.
     block: rows of `u` compared at a time, which bounds the memory by
-      [B, block]; None compares all of them in one product.
+      [B, block]; None compares all of them in one product.  No system needs
+      it: it is for many more than a few thousand pseudo-inputs.
 
   Returns:
     [B] int32; the first index where several are equally near.
@@ -97,9 +103,10 @@ def nearest(x, u, *, similarity='l2', block=None):
     ValueError: examples of different shapes, an unknown similarity, or a block
       below 1.
   """
-  if jnp.ndim(x) < 2 or jnp.shape(x)[1:] != jnp.shape(u)[1:] or not len(u):
+  sides = jnp.shape(x), jnp.shape(u)
+  if len(sides[0]) < 2 or sides[0][1:] != sides[1][1:] or not sides[1][0]:
     raise ValueError('nearest: x [B, ...] and u [K, ...] must hold examples of '
-                     f'one shape, got {list(x.shape)} and {list(u.shape)}')
+                     f'one shape, got {list(sides[0])} and {list(sides[1])}')
   if similarity not in ('l2', 'cosine'):
     raise ValueError(
         f"nearest: similarity must be 'l2' or 'cosine', got {similarity!r}")
@@ -126,8 +133,8 @@ def nearest(x, u, *, similarity='l2', block=None):
   return jax.lax.fori_loop(0, -(-len(u) // size), search, start)[1]
 
 
-def _costs(x, u, similarity):
-  """What the nearest minimises.  [B, D], [K, D] -> [B, K]."""
+def _costs(x: jax.Array, u: jax.Array, similarity: str) -> jax.Array:
+  """The cost that `nearest` minimises.  [B, D], [K, D] -> [B, K]."""
   xu = jnp.matmul(x, u.T, precision='highest')
   if similarity == 'l2':
     # ||x||^2 is the same for all of u and would only cost accuracy.

@@ -3,11 +3,13 @@ import math
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import inputs
 
 
-def kl_normal(mean, logvar, mean2=0., logvar2=0.):
+def kl_normal(mean: ArrayLike, logvar: ArrayLike, mean2: ArrayLike = 0.,
+              logvar2: ArrayLike = 0.) -> jax.Array:
   """KL(N(mean, exp logvar) || N(mean2, exp logvar2)) of diagonal normals.
 
   Args:
@@ -33,7 +35,7 @@ def kl_normal(mean, logvar, mean2=0., logvar2=0.):
   return jnp.sum(kl, axis=range(1, kl.ndim))
 
 
-def kl_sampled(log_q, log_p):
+def kl_sampled(log_q: ArrayLike, log_p: ArrayLike) -> jax.Array:
   """Unbiased one-sample estimate of KL(q || p) at z ~ q.
 
   Args:
@@ -50,7 +52,8 @@ def kl_sampled(log_q, log_p):
   return log_q - log_p
 
 
-def negative_elbo(log_likelihood, kl, *, beta=1.):
+def negative_elbo(log_likelihood: ArrayLike, kl: ArrayLike, *,
+                  beta: ArrayLike = 1.) -> jax.Array:
   """beta KL - log p(x | z), an upper bound of -log p(x) when beta >= 1.
 
   Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 6.
@@ -68,10 +71,10 @@ def negative_elbo(log_likelihood, kl, *, beta=1.):
   """
   log_likelihood, kl = inputs.vectors(
       'negative_elbo', log_likelihood=log_likelihood, kl=kl)
-  return beta * kl - log_likelihood
+  return jnp.asarray(beta * kl - log_likelihood)
 
 
-def log_marginal(log_weights):
+def log_marginal(log_weights: ArrayLike) -> jax.Array:
   """log of the mean importance weight, which tends to log p(x) as S grows.
 
   Burda et al., "Importance weighted autoencoders", 2016, eq. 8.
@@ -85,7 +88,7 @@ def log_marginal(log_weights):
   Raises:
     ValueError: the weights are not [S, B].
   """
-  if jnp.ndim(log_weights) != 2 or not len(log_weights):
+  if jnp.ndim(log_weights) != 2 or not jnp.shape(log_weights)[0]:
     raise ValueError('log_marginal: log_weights must be [S, B], got '
                      f'{list(jnp.shape(log_weights))}')
   log_weights, = inputs.cast(log_weights)

@@ -1,18 +1,20 @@
 """Frechet distance of two normal laws."""
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import inputs
 
 
-def frechet(mean1, cov1, mean2, cov2):
+def frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike,
+            cov2: ArrayLike) -> jax.Array:
   """Squared Wasserstein-2 distance of N(mean1, cov1) and N(mean2, cov2).
 
   Dowson and Landau, "The Frechet distance between multivariate normal
-  distributions", 1982; of Inception features it is the FID.  The trace of the
-  root is tr (A B A)^(1/2), A = cov1^(1/2), of symmetric matrices only, so
-  nothing complex arises from singular covariances.  Rounding enters under a
-  root: give float64 where the covariances are singular.
+  distributions", 1982; on Inception features it is the FID.  The trace of the
+  root is tr (A B A)^(1/2), with A = cov1^(1/2) and B = cov2.  All its matrices
+  are symmetric, so singular covariances give no complex numbers.  Rounding
+  enters under a root: give float64 where the covariances are singular.
 
   The gradient is exact for repeated eigenvalues too.  Where a covariance is
   singular the distance is not differentiable; the null directions of the

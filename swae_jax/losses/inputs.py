@@ -1,14 +1,18 @@
-"""What every loss asks of its arrays, checked at the door."""
+"""Checks and casts of the arrays that a loss is given."""
+from typing import Any
+
+import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 
-def cast(*arrays):
+def cast(*arrays: ArrayLike) -> tuple[jax.Array, ...]:
   """The arrays in their common type, which is float32 at the least."""
   kind = jnp.result_type(jnp.float32, *arrays)
   return tuple(jnp.asarray(a, kind) for a in arrays)
 
 
-def alike(where, **arrays):
+def alike(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
   """`cast` of arrays [B, ...] of one shape; ValueError if they differ."""
   shapes = {name: jnp.shape(a) for name, a in arrays.items()}
   if len(set(shapes.values())) > 1 or () in shapes.values():
@@ -17,7 +21,7 @@ def alike(where, **arrays):
   return cast(*arrays.values())
 
 
-def vectors(where, **arrays):
+def vectors(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
   """`cast` of arrays [B] of one length; ValueError for anything else."""
   shapes = {name: jnp.shape(a) for name, a in arrays.items()}
   if len(set(shapes.values())) > 1 or any(len(s) != 1 for s in shapes.values()):
@@ -27,7 +31,7 @@ def vectors(where, **arrays):
   return cast(*arrays.values())
 
 
-def samples(where, **arrays):
+def samples(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
   """`cast` of matrices [N, D] of one D; ValueError for anything else."""
   shapes = {name: jnp.shape(a) for name, a in arrays.items()}
   if any(len(s) != 2 or 0 in s for s in shapes.values()) or (
@@ -37,5 +41,5 @@ def samples(where, **arrays):
   return cast(*arrays.values())
 
 
-def _text(shapes):
+def _text(shapes: dict[str, Any]) -> str:
   return ', '.join(f'{name} {list(s)}' for name, s in shapes.items())

@@ -1,7 +1,10 @@
 """Transport between the joint laws of data and codes."""
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import distances
 
@@ -14,8 +17,11 @@ class JointOT(NamedTuple):
   z_loss: jax.Array  # [B] ||E(x) - z_prior||_p^p
 
 
-def joint_ot(x, x_gen, x_rec, z_enc, z_prior, *, alpha=1., beta=.5, p=2,
-             cost=None):
+def joint_ot(x: ArrayLike, x_gen: ArrayLike, x_rec: ArrayLike,
+             z_enc: ArrayLike, z_prior: ArrayLike, *, alpha: ArrayLike = 1.,
+             beta: ArrayLike = .5, p: float = 2.,
+             cost: Callable[[ArrayLike, ArrayLike], jax.Array] | None = None
+             ) -> JointOT:
   """The objective of the symmetric Wasserstein autoencoder.
 
   Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 5.  With
@@ -32,6 +38,8 @@ def joint_ot(x, x_gen, x_rec, z_enc, z_prior, *, alpha=1., beta=.5, p=2,
     beta: weight of the x-loss against the reconstruction, in [0, 1]; may be
       traced.
     p: exponent of the norms, a number of at least 1.
+    cost: (x, x_gen) -> [B], the cost between images, in place of
+      ||x - x_gen||_p^p; None for that norm.  The z-loss stays a norm.
 
   Returns:
     JointOT of arrays [B].
@@ -39,10 +47,12 @@ def joint_ot(x, x_gen, x_rec, z_enc, z_prior, *, alpha=1., beta=.5, p=2,
   Raises:
     ValueError: shapes differ, data and codes differ in number, or p < 1.
   """
-  if len(x) != len(z_enc):
-    raise ValueError(f'joint_ot: {len(x)} data but {len(z_enc)} codes')
+  n, codes = jnp.shape(x)[:1], jnp.shape(z_enc)[:1]
+  if n != codes:
+    raise ValueError(f'joint_ot: data {list(n)} but codes {list(codes)}')
   cost = cost or (lambda x, y: distances.power_error(x, y, p=p))
   x_loss, reconstruction = cost(x, x_gen), cost(x, x_rec)
   z_loss = distances.power_error(z_enc, z_prior, p=p)
-  loss = beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss
+  loss = jnp.asarray(
+      beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss)
   return JointOT(loss, x_loss, reconstruction, z_loss)

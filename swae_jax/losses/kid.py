@@ -1,16 +1,19 @@
-"""The MMD of features that the kernel Inception distance is."""
+"""Kernel Inception distance."""
+import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import collectives, inputs
 
 
-def kid(x, y, *, axis_name=None):
+def kid(x: ArrayLike, y: ArrayLike, *,
+        axis_name: str | None = None) -> jax.Array:
   """Unbiased estimate of MMD^2 with the kernel (x . y / D + 1)^3.
 
-  Binkowski et al., "Demystifying MMD GANs", 2018, section 4; of Inception
-  features it is the KID.  It is zero in expectation for equal laws, so it may
-  be negative.  The kernel is taken less 1, which changes nothing: a constant
-  cancels, and would cost accuracy.
+  Binkowski et al., "Demystifying MMD GANs", 2018, section 4; on Inception
+  features it is the KID.  The estimate is zero in expectation for equal laws,
+  so it may be negative.  The code leaves out the constant 1 of the kernel: it
+  cancels in the statistic and would cost accuracy.
 
   With `axis_name` it is the statistic of the examples of all devices, with the
   exact gradients of `mmd`.
@@ -35,14 +38,14 @@ def kid(x, y, *, axis_name=None):
   return _within(x) + _within(y) - 2 * jnp.mean(_kernel(x, y))
 
 
-def _kernel(x, y):
+def _kernel(x: jax.Array, y: jax.Array) -> jax.Array:
   """(t + 1)^3 - 1 of t = x . y / D.  [N, D], [M, D] -> [N, M]."""
   # The default precision of a product on TPU is bfloat16, too coarse here.
   t = jnp.matmul(x, y.T, precision='highest') / x.shape[1]
   return t * (3 + t * (3 + t))
 
 
-def _within(x):
+def _within(x: jax.Array) -> jax.Array:
   """Mean similarity of two different examples.  [N, D] -> scalar."""
   n = len(x)
   k = jnp.where(jnp.eye(n, dtype=bool), 0., _kernel(x, x))

@@ -6,12 +6,14 @@ one code or the pair (z1, z2) with p(z) = p(z1 | z2) p(z2).
 """
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from swae_jax.losses import inputs
 
 
-def a_mim(log_likelihood, log_p, log_q, *, log_p1=None, log_qx=None,
-          warm_up=1.):
+def a_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike, *,
+          log_p1: ArrayLike | None = None, log_qx: ArrayLike | None = None,
+          warm_up: ArrayLike = 1.) -> jax.Array:
   """The loss at samples of the encoder, x ~ data and z ~ q(z | x).
 
   -1/2 [log p(x|z) + log p(z1|z2) + b log p(z2) + b (log q(z|x) + log q(x))].
@@ -41,8 +43,10 @@ def a_mim(log_likelihood, log_p, log_q, *, log_p1=None, log_qx=None,
   return -.5 * (log_joint + warm_up * (log_q + log_qx))
 
 
-def decoder_mim(log_likelihood, log_p, log_q, *, log_p1=None, log_qx=None,
-                warm_up=1., reinforce=False):
+def decoder_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike,
+                *, log_p1: ArrayLike | None = None,
+                log_qx: ArrayLike | None = None, warm_up: ArrayLike = 1.,
+                reinforce: bool = False) -> jax.Array:
   """The loss at samples of the decoder, z ~ p(z) and x ~ p(x | z).
 
   -1/2 [log p(x|z) + log p(z) + b (log q(z|x) + log q(x))], where without
@@ -76,7 +80,8 @@ def decoder_mim(log_likelihood, log_p, log_q, *, log_p1=None, log_qx=None,
   return loss
 
 
-def symmetric_mim(encoder_loss, decoder_loss, *, warm_up=1.):
+def symmetric_mim(encoder_loss: ArrayLike, decoder_loss: ArrayLike, *,
+                  warm_up: ArrayLike = 1.) -> jax.Array:
   """The loss of both sides; the decoder's joins when the warm-up is over.
 
   Args:
@@ -92,7 +97,7 @@ def symmetric_mim(encoder_loss, decoder_loss, *, warm_up=1.):
   """
   encoder_loss, decoder_loss = inputs.vectors(
       'symmetric_mim', encoder_loss=encoder_loss, decoder_loss=decoder_loss)
-  return encoder_loss + jnp.where(warm_up >= 1, decoder_loss, 0.)
+  return encoder_loss + jnp.where(jnp.asarray(warm_up) >= 1, decoder_loss, 0.)
 
 
 def _densities(where, log_likelihood, log_p, log_q, log_p1, log_qx):

@@ -26,10 +26,10 @@ def multiscale(make: Callable[[float], Kernel], base: float,
                scales: Sequence[float] = SCALES) -> Kernel:
   """Sum over s of the kernels make(s * base), on one matrix of distances.
 
-  `make` is a kernel by its scale, such as `imq`, and `base` is the scale that
-  each factor s multiplies.  With `imq` and base 2 D sigma^2, for codes of D
-  axes and a prior of variance sigma^2, this is the kernel of the released code
-  of Tolstikhin et al. 2018.
+  `make` maps a scale to a kernel, as `imq` and `rbf` do, and each factor s
+  multiplies the scale `base`.  The released code of Tolstikhin et al. 2018
+  takes `imq` and the base 2 D sigma^2, for codes of D axes and a prior of
+  variance sigma^2.
   """
   kernels = [make(s * base) for s in scales]
   return lambda d2: sum(kernel(d2) for kernel in kernels)
@@ -59,8 +59,8 @@ def mmd(z: ArrayLike, z_prior: ArrayLike, kernel: Kernel, *,
     A scalar.
 
   Raises:
-    ValueError: z, z_prior are not matrices with one D, or hold fewer than two
-      examples of which the U-statistic is asked.
+    ValueError: z, z_prior are not matrices with one D, or the U-statistic is
+      asked of fewer than two examples.
   """
   x, y = inputs.samples('mmd', z=z, z_prior=z_prior)
   x, y = collectives.gather(x, axis_name), collectives.gather(y, axis_name)
@@ -78,9 +78,10 @@ def energy_distance(z: ArrayLike, z_prior: ArrayLike, *, unbiased: bool = True,
                     axis_name: str | None = None) -> jax.Array:
   """2 E|z - z'| - E|z - z''| - E|z' - z'''| of two samples.
 
-  Szekely and Rizzo, "Energy statistics", 2013.  It is the squared MMD
-  with the kernel -|z - z'| (Sejdinovic et al. 2013), so what `mmd` says of
-  devices and gradients holds here.  The gradient by two equal points is 0.
+  Szekely and Rizzo, "Energy statistics", 2013.  The energy distance is the
+  squared MMD with the kernel -|z - z'| (Sejdinovic et al. 2013), and has the
+  same exact gradients over devices.  A pair of equal points adds nothing to the
+  gradient.
 
   Args:
     z: [N, D] codes.
@@ -97,10 +98,10 @@ def energy_distance(z: ArrayLike, z_prior: ArrayLike, *, unbiased: bool = True,
       asked of fewer than two examples.
   """
   return mmd(z, z_prior, lambda d2: -_root(d2), unbiased=unbiased,
-                 axis_name=axis_name)
+             axis_name=axis_name)
 
 
-def _centred(kernel, x, y):
+def _centred(kernel: Kernel, x: jax.Array, y: jax.Array) -> Kernel:
   """The kernel less its value at the mean squared distance.
 
   A constant cancels in the statistic.  Left in, it would make a small number
@@ -112,7 +113,7 @@ def _centred(kernel, x, y):
   return lambda d2: kernel(d2) - centre
 
 
-def _within(x, kernel, unbiased):
+def _within(x: jax.Array, kernel: Kernel, unbiased: bool) -> jax.Array:
   """Mean similarity of two examples of one sample.  [N, D] -> scalar."""
   n = len(x)
   d2 = distances.squared_distances(x, x)
@@ -123,7 +124,7 @@ def _within(x, kernel, unbiased):
   return (total + n * kernel(jnp.zeros_like(d2[0, 0]))) / n**2
 
 
-def _total(kernel, d2, left_out):
+def _total(kernel: Kernel, d2: jax.Array, left_out: jax.Array) -> jax.Array:
   """Sum of the similarities but those left out.  [N, M], [N, M] -> scalar.
 
   Between two samples nothing is left out, but `where` stays: without it XLA on

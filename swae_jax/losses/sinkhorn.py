@@ -50,7 +50,7 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
 
 def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
                    max_iterations: int, threshold: float) -> jax.Array:
-  """The dual value at the potentials that ott-jax finds."""
+  """The dual value, without a constant that the divergence cancels."""
   try:
     from ott.geometry import pointcloud
     from ott.solvers import linear
@@ -65,5 +65,7 @@ def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
   # By the envelope theorem the gradient is that of the cost at fixed
   # potentials; nothing is differentiated through the iteration.
   d2 = distances.squared_distances(x, y)
+  # The potentials of ott-jax contain the masses 1 / N and 1 / M: the plan
+  # sums to 1, and the constant is epsilon log(N M).
   plan = jnp.exp((f[:, None] + g[None] - d2) / epsilon)
   return jnp.mean(f) + jnp.mean(g) - epsilon * (jnp.sum(plan) - 1)

@@ -75,9 +75,8 @@ def max_sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike,
   z = collectives.gather(z, axis_name)
   z_prior = collectives.gather(z_prior, axis_name)
   if steps:
-    fixed = jax.lax.stop_gradient((z, z_prior, theta))
-    theta = _ascend(lambda t: _costs(*fixed[:2], t, p), fixed[2], steps,
-                    step_size)
+    x, y, start = jax.lax.stop_gradient((z, z_prior, theta))
+    theta = _ascend(lambda t: _costs(x, y, t, p), start, steps, step_size)
   return jnp.max(_costs(z, z_prior, theta, p))
 
 
@@ -88,7 +87,7 @@ def distributional_sliced_wasserstein(
   """Mean W_p^p over a law of directions that tells the samples apart.
 
   Nguyen et al., "Distributional sliced-Wasserstein and applications to
-  generative modeling", 2021, in the dual form of its eq. 7: the law is that of
+  generative modeling", 2021, in the dual form: the law is that of
   f(theta) = A theta / |A theta| for uniform theta, and the matrix A maximises
   mean W_p^p - regularization * mean |f(theta) . f(theta')|.  The second term
   keeps the directions apart.  A starts at the identity and takes `steps`
@@ -116,20 +115,20 @@ def distributional_sliced_wasserstein(
       'distributional_sliced_wasserstein', z=z, z_prior=z_prior, theta=theta)
   z = collectives.gather(z, axis_name)
   z_prior = collectives.gather(z_prior, axis_name)
-  fixed = jax.lax.stop_gradient((z, z_prior, theta))
+  x, y, theta = jax.lax.stop_gradient((z, z_prior, theta))
+  d = theta.shape[1]
 
   def directions(a):
-    return _unit(jnp.matmul(fixed[2], a.T, precision='highest'))
+    return _unit(jnp.matmul(theta, a.T, precision='highest'))
 
   def values(flat):  # [1, D * D] -> [1], the form of `_ascend`.
-    f = directions(flat.reshape(theta.shape[1], -1))
+    f = directions(flat.reshape(d, d))
     alike = jnp.mean(jnp.abs(jnp.matmul(f, f.T, precision='highest')))
-    return (jnp.mean(_costs(*fixed[:2], f, p)) - regularization * alike)[None]
+    return (jnp.mean(_costs(x, y, f, p)) - regularization * alike)[None]
 
-  start = jnp.eye(theta.shape[1], dtype=theta.dtype).reshape(1, -1)
+  start = jnp.eye(d, dtype=theta.dtype).reshape(1, -1)
   best = _ascend(values, start, steps, step_size, lambda v: v)
-  return jnp.mean(_costs(z, z_prior, directions(
-      best.reshape(theta.shape[1], -1)), p))
+  return jnp.mean(_costs(z, z_prior, directions(best.reshape(d, d)), p))
 
 
 def _costs(x, y, theta, p):
@@ -139,7 +138,7 @@ def _costs(x, y, theta, p):
       jnp.matmul(theta, z.T, precision='highest'))
   s, t = project(x), project(y)
   if len(x) == len(y):
-    # Eq. 14: in one dimension sorted samples are the optimal pairs.
+    # Eq. 14: (1 / N) sum_n |s_n - t_n|^p of the sorted samples s and t.
     return jnp.mean(distances.abs_power(s - t, p), axis=1)
   i, j, weight = _coupling(len(x), len(y))
   cost = distances.abs_power(s[:, i] - t[:, j], p)

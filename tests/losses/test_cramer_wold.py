@@ -60,6 +60,12 @@ def test_kummers_function(d):
         1 - value / 2, special.hyp1f1(.5, d / 2, -s), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize('shapes', [((4, 3), (4, 2)), ((4,), (4,)), ((4,),)])
+def test_bad_shapes_are_refused(shapes):
+  with pytest.raises(ValueError, match='cramer_wold'):
+    losses.cramer_wold(*map(np.ones, shapes))
+
+
 def test_two_standard_normal_samples_are_near():
   near, far = (losses.cramer_wold(shift + jax.random.normal(
       jax.random.key(0), (2000, 8))) for shift in (0., .3))

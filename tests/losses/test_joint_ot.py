@@ -32,6 +32,16 @@ def test_joint_ot(alpha, beta, p, check_gradient):
       *a, alpha=alpha, beta=beta, p=p).loss, *ARRAYS)
 
 
+def test_another_cost_takes_the_place_of_the_norm_between_images_alone():
+  cost = lambda x, y: 7 * np.abs(x - y).max((1, 2, 3))
+  out = losses.joint_ot(*ARRAYS, alpha=.3, beta=.2, p=1, cost=cost)
+  z_loss = np.abs(Z_ENC - Z_PRIOR).sum(1)
+  np.testing.assert_allclose(out.z_loss, z_loss, rtol=1e-5)
+  np.testing.assert_allclose(
+      out.loss, .2 * cost(X, X_GEN) + .8 * cost(X, X_REC) + .3 * z_loss,
+      rtol=1e-5)
+
+
 def test_defaults_are_those_of_the_paper():
   np.testing.assert_array_equal(
       losses.joint_ot(*ARRAYS).loss,

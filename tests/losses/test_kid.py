@@ -36,14 +36,6 @@ def test_zero_on_average_and_of_both_signs_for_equal_laws():
   assert value.min() < 0 < value.max()
 
 
-def test_over_an_axis_it_is_that_of_all_examples():
-  x, y = RNG.normal(size=(2, 8, 3))
-  spread = jax.jit(jax.vmap(
-      lambda x, y: losses.kid(x, y, axis_name='i'), axis_name='i'))(
-          x.reshape(4, 2, 3), y.reshape(4, 2, 3))
-  np.testing.assert_allclose(spread, [losses.kid(x, y)] * 4, rtol=1e-5)
-
-
 @pytest.mark.parametrize('shapes', [
     ((4, 3), (4, 2)), ((4,), (4,)), ((1, 3), (4, 3)), ((4, 3), (1, 3))])
 def test_bad_shapes_are_refused(shapes):

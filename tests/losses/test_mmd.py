@@ -115,8 +115,10 @@ def test_half_precision_is_computed_in_float32():
 @pytest.mark.parametrize('shapes', [
     ((4, 3), (4, 2)), ((4,), (4,)), ((1, 3), (4, 3)), ((4, 3), (1, 3))])
 def test_bad_shapes_are_refused(shapes):
-  with pytest.raises(ValueError):
-    losses.mmd(*map(np.ones, shapes), losses.imq(1.))
+  for fn in (functools.partial(losses.mmd, kernel=losses.imq(1.)),
+             losses.energy_distance):
+    with pytest.raises(ValueError):
+      fn(*map(np.ones, shapes))
 
 
 def test_one_example_has_a_v_statistic():

@@ -172,7 +172,8 @@ def test_a_law_of_directions_finds_the_shift_unless_it_is_held_apart():
     ((4, 3), (4, 2), (5, 3)), ((4, 3), (4, 3), (5, 2)), ((4,), (4,), (5,)),
     ((0, 3), (4, 3), (5, 3)), ((4, 3), (4, 3), (0, 3))])
 def test_bad_shapes_are_refused(shapes):
-  for fn in losses.sliced_wasserstein, losses.max_sliced_wasserstein:
+  for fn in (losses.sliced_wasserstein, losses.max_sliced_wasserstein,
+             DISTRIBUTIONAL):
     with pytest.raises(ValueError, match='one D'):
       fn(*map(np.ones, shapes))
 
