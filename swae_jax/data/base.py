@@ -37,6 +37,11 @@ def to_float(images):
   return images
 
 
+def to_uint8(images: np.ndarray) -> np.ndarray:
+  """Float [...] -> uint8 [...]; clipped to [0, 1], rounded, NaN becomes 0."""
+  return np.rint(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
+
+
 def binarized(images, seed):
   """Bernoulli draw of grey images, uint8 [...] -> uint8 [...] of 0 and 255."""
   # r is uniform on 0..254, so P(r < v) is v / 255 exactly.

@@ -75,7 +75,7 @@ def make(*, dir: str = '', size: options.Count = 64,
 
 def _listed(path, dir, how, made, cache_dir):
   """Of the pictures at `path`, those that the lists know."""
-  found = pictures.pictures(path)
+  found = pictures.find(path)
   member = {name.rpartition('/')[2]: name for name in found.names}
   listed = files.find('celeba', dir, *PARTITION)
   if listed is None:
@@ -94,7 +94,7 @@ def _listed(path, dir, how, made, cache_dir):
   images, cached = cache.images(
       cache_dir or path.parent, 'celeba',
       {**made, 'pictures': found.digest, 'names': names},
-      lambda: pictures.images(found, [member[name] for name in names], how))
+      lambda: pictures.decode(found, [member[name] for name in names], how))
   return _dataset(images, np.bincount(parts, minlength=3), difference, {
       path.name: {'path': str(path), 'sha256_of_listing': found.digest},
       listed.name: {'path': str(listed), 'sha256': files.digest(listed)},

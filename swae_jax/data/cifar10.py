@@ -1,8 +1,6 @@
 """CIFAR-10, and the three of its classes that paper 000 uses."""
 import hashlib
-import io
 import pathlib
-import pickle
 import tarfile
 import zlib
 
@@ -10,7 +8,7 @@ import numpy as np
 
 from swae_jax import errors
 from swae_jax.data import base
-from swae_jax.data.formats import files
+from swae_jax.data.formats import files, pickles
 
 # The first of the training images; the rest are for validation.
 TRAIN = 40000
@@ -124,28 +122,10 @@ def _tar(path, names):
   return contents
 
 
-class _Plain(pickle.Unpickler):
-  """Reads numpy arrays only: a pickle is a program, which could do anything."""
-
-  ALLOWED = {
-      ('numpy.core.multiarray', '_reconstruct'):
-          np.ndarray(0).__reduce__()[0],
-      ('numpy', 'ndarray'): np.ndarray,
-      # Old pickles give 0 and 1 for False and True, which NumPy deprecates.
-      ('numpy', 'dtype'): lambda name, *_: np.dtype(name.decode()),
-  }
-
-  def find_class(self, module, name):
-    """What the pickle may call."""
-    if (module, name) not in self.ALLOWED:
-      raise pickle.UnpicklingError(f'it asks for {module}.{name}')
-    return self.ALLOWED[module, name]
-
-
 def _unpickled(where, content):
   """The python version of a batch in the form of the binary one."""
   try:
-    batch = _Plain(io.BytesIO(content), encoding='bytes').load()
+    batch = pickles.loads(content, encoding='bytes')
     labels = np.asarray(batch[b'labels'], np.uint8)
     return np.concatenate([labels[:, None], batch[b'data']], 1).tobytes()
   except Exception as e:  # Damaged pickles raise almost anything.

@@ -83,7 +83,7 @@ def _mat_sums(path):
 
 def _pngs(path):
   """Images [1440, 128, 128, 1] of obj<1..20>__<0..71>.png."""
-  found = pictures.pictures(path)
+  found = pictures.find(path)
   by_number = {}
   for name in found.names:
     match = re.fullmatch(r'(?:.*/)?obj(\d+)__(\d+)\.png', name)
@@ -94,4 +94,4 @@ def _pngs(path):
   if lost:
     raise _damaged(path, f'{len(lost)} pictures are not there, {lost[0]} first')
   how = pictures.Resize(128, 1, Image.Resampling.NEAREST, pictures.full_box)
-  return pictures.images(found, [by_number[key] for key in wanted], how)
+  return pictures.decode(found, [by_number[key] for key in wanted], how)

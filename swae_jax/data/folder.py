@@ -41,7 +41,7 @@ def make(*, dir: str = '', size: options.Count = 64,
     raise errors.MissingData(
         f'folder: there is no folder {dir!r}: name the one that holds the '
         'pictures with --config.data.dir=DIR')
-  found = pictures.pictures(path)
+  found = pictures.find(path)
   classes = _classes(found)
   names = sorted(found.names, key=lambda name: hashlib.sha256(
       f'{seed}/{name}'.encode()).digest())
@@ -50,7 +50,7 @@ def make(*, dir: str = '', size: options.Count = 64,
   # In the order of the names: another split has the same cache.
   images, cached = cache.images(
       cache_dir or path, 'folder', {**made, 'pictures': found.digest},
-      lambda: pictures.images(found, found.names, how))
+      lambda: pictures.decode(found, found.names, how))
   row = {name: i for i, name in enumerate(found.names)}
   held = _held(len(names), valid, test)
   splits = []

@@ -148,7 +148,7 @@ def test_a_split_by_person_does_not_depend_on_the_others(tmp_path):
 def test_decoded_once_for_each_option(folder, monkeypatch):
   first = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
   assert base.fingerprint(first[0]) != base.fingerprint(first[1])
-  monkeypatch.setattr(pictures, 'images', None)  # None is no function.
+  monkeypatch.setattr(pictures, 'decode', None)  # None is no function.
   again = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
   assert [*map(base.fingerprint, first)] == [*map(base.fingerprint, again)]
   with pytest.raises(TypeError):

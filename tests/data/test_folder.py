@@ -75,7 +75,7 @@ def test_crops(tmp_path, crop, want):
 def test_decoded_once_for_all_splits(tmp_path, monkeypatch):
   write(tmp_path, NESTED)
   make(tmp_path, size=4)
-  monkeypatch.setattr(pictures, 'images', None)
+  monkeypatch.setattr(pictures, 'decode', None)
   make(tmp_path, size=4, seed=3, valid=.3)
   with pytest.raises(TypeError):
     make(tmp_path, size=4, channels=1)
