@@ -2,7 +2,7 @@
 import pathlib
 import sys
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from swae_jax import errors
 
@@ -32,10 +32,10 @@ def fetch(file: File, path: pathlib.Path) -> None:
         f'{file.name} is fetched by pooch ({e}): pip install pooch') from e
   pooch.get_logger().setLevel('ERROR')
   # A server that packs a .gz file again would change its digest.
-  downloader = pooch.HTTPDownloader(
+  downloader: Any = pooch.HTTPDownloader(
       progressbar=sys.stderr.isatty(), chunk_size=1 << 16,
       timeout=(CONNECT, STALL), headers={'Accept-Encoding': 'identity'})
-  fault = None
+  fault: errors.UserError = errors.MissingData('it has no address')
   for url in file.urls:
     try:
       _knock(requests, url)

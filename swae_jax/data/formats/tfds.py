@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import hashlib
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +41,8 @@ def splits(folder: pathlib.Path,
     raise errors.UserError(
         f'{folder} is read by tensorflow-datasets ({e}): pip install '
         'tensorflow-datasets array_record importlib_resources') from e
-  return tfds.builder_from_directory(str(folder)).as_data_source(
-      split=list(names))
+  builder: Any = tfds.builder_from_directory(str(folder))
+  return builder.as_data_source(split=list(names))
 
 
 def original_order(split: str, size: int) -> np.ndarray:
