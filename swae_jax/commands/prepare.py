@@ -34,7 +34,7 @@ CIFAR10 = (download.File(
     'c32a1d4ab5d03f1284b67883e8d87530'),)
 
 # {data set: (its folder in data_dir, files)}
-DOWNLOADS = {
+DOWNLOADS: dict[str, tuple[str, tuple[download.File, ...]]] = {
     'mnist': ('mnist', _idx(
         ('https://ossci-datasets.s3.amazonaws.com/mnist/',
          'https://storage.googleapis.com/cvdf-datasets/mnist/'),

@@ -1,6 +1,6 @@
 """The form of every data set: arrays in memory, and their provenance."""
 import hashlib
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -8,9 +8,6 @@ from swae_jax import errors
 
 # A random stream for each split.  Another number changes every published score.
 BINARIZE_SEEDS = {'train': 7770, 'valid': 7771, 'test': 7772}
-
-
-Array = TypeVar('Array')  # of numpy or jax
 
 
 class Split(NamedTuple):
@@ -49,8 +46,8 @@ class Dataset(NamedTuple):
   grey: np.ndarray | None = None
 
 
-def to_float(images: Array) -> Array:
-  """uint8 [...] -> float32 [...] in [0, 1]; float32 stays as it is."""
+def to_float(images: Any) -> Any:
+  """uint8 [...] -> float32 [...] in [0, 1]; float32 stays.  numpy or jax."""
   if images.dtype == np.uint8:
     # XLA turns a division by 255 into this product, and numpy does not.
     return images.astype(np.float32) * np.float32(1 / 255)

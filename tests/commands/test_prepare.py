@@ -3,12 +3,12 @@ import gzip
 import hashlib
 import http.server
 import re
-import struct
 import threading
 import time
 
 import numpy as np
 import pytest
+import small_mnist
 
 from swae_jax import data, errors
 from swae_jax.commands import prepare
@@ -107,22 +107,12 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path, server):
   assert e.value.code == 2
 
 
-@pytest.fixture(name='small_mnist')
-def served_mnist(server, monkeypatch):
+@pytest.fixture(name='served')
+def served_small_mnist(server, monkeypatch):
   """Four small files at the server; the digests of their content match."""
-  rng = np.random.default_rng(0)
-  contents = []
-  for n in (6, 4):
-    contents.append(struct.pack('>HBBIII', 0, 8, 3, n, 28, 28)
-                    + rng.bytes(n * 784))
-    contents.append(struct.pack('>HBBI', 0, 8, 1, n) + bytes(n))
-  names = list(mnist.FILES['mnist'])
-  monkeypatch.setattr(mnist, 'VALID', 2)
-  monkeypatch.setitem(mnist.FILES, 'mnist', {
-      name: (len(content), hashlib.sha256(content).hexdigest())
-      for name, content in zip(names, contents, strict=True)})
+  contents = small_mnist.install(monkeypatch, small_mnist.arrays(6, 4), 2)
   server.contents = {f'/{name}.gz': gzip.compress(content)
-                     for name, content in zip(names, contents, strict=True)}
+                     for name, content in contents.items()}
   monkeypatch.setitem(prepare.DOWNLOADS, 'mnist', ('mnist', tuple(
       download.File(path[1:], (server.url + path,),
                     hashlib.md5(content).hexdigest())
@@ -130,7 +120,7 @@ def served_mnist(server, monkeypatch):
   return server.contents
 
 
-def test_a_set_is_fetched_once(tmp_path, server, small_mnist):
+def test_a_set_is_fetched_once(tmp_path, server, served):
   d = prepare.prepare('mnist', str(tmp_path))
   assert [len(split.labels) for split in d[1:4]] == [4, 2, 4]
   assert len(server.seen) == 4
@@ -139,14 +129,14 @@ def test_a_set_is_fetched_once(tmp_path, server, small_mnist):
   assert data.DATASETS['mnist'](dir=str(tmp_path)).binarize
 
 
-def test_only_what_is_missing_is_fetched(tmp_path, server, small_mnist):
+def test_only_what_is_missing_is_fetched(tmp_path, server, served):
   path = '/train-labels-idx1-ubyte.gz'
-  (tmp_path / path[1:-3]).write_bytes(gzip.decompress(small_mnist[path]))
+  (tmp_path / path[1:-3]).write_bytes(gzip.decompress(served[path]))
   prepare.prepare('mnist', str(tmp_path))
-  assert sorted(server.seen) == sorted({*small_mnist} - {path})
+  assert sorted(server.seen) == sorted({*served} - {path})
 
 
-def test_a_damaged_file_is_said_to_be_deleted(tmp_path, small_mnist):
+def test_a_damaged_file_is_said_to_be_deleted(tmp_path, served):
   prepare.prepare('mnist', str(tmp_path))
   path = tmp_path / 'mnist' / 't10k-images-idx3-ubyte.gz'
   path.write_bytes(path.read_bytes()[:-9])
@@ -156,7 +146,7 @@ def test_a_damaged_file_is_said_to_be_deleted(tmp_path, small_mnist):
   prepare.prepare('mnist', str(tmp_path))
 
 
-def test_what_came_damaged_does_not_stay(tmp_path, monkeypatch, small_mnist):
+def test_what_came_damaged_does_not_stay(tmp_path, monkeypatch, served):
   name, (size, _) = next(iter(mnist.FILES['mnist'].items()))
   monkeypatch.setitem(mnist.FILES['mnist'], name, (size, '0'))
   with pytest.raises(errors.DamagedData):

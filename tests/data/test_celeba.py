@@ -201,15 +201,3 @@ def test_a_quota_page_instead_of_the_zip_file(folder):
   (folder / 'img_align_celeba.zip').write_text('<html>quota exceeded</html>')
   with pytest.raises(errors.DamagedData, match='no zip file .*27 bytes'):
     make(folder)
-
-
-def test_the_real_files(tmp_path):
-  folder = os.environ.get('SWAE_JAX_DATA', '')
-  try:
-    d = make(folder, cache_dir=str(tmp_path))
-  except errors.MissingData as e:
-    pytest.skip(f'SWAE_JAX_DATA: {e}')
-  sizes = [len(split.labels) for split in d[1:4]]
-  assert sum(sizes) in (10_000, 202_599)
-  assert sizes in ([8029, 1026, 945], [162770, 19867, 19962])
-  assert d.train.images.shape[1:] == (64, 64, 3)

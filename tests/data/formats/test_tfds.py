@@ -1,13 +1,12 @@
 """Sets that the library itself writes and reads, in its files, of ten examples.
 """
-import hashlib
 import io
-import struct
 import sys
 
 import numpy as np
 from PIL import Image
 import pytest
+import small_mnist
 
 from swae_jax import data, errors
 from swae_jax.data import base, mnist
@@ -98,16 +97,9 @@ def written(tmp_path_factory):
 @pytest.fixture(name='small')
 def digests_of_the_small_set(monkeypatch):
   """The sizes and digests of nine and five images in place of MNIST's."""
-  contents = []
-  for split in SIZES['mnist']:
-    x, n = images('mnist', split), SIZES['mnist'][split]
-    contents += [
-        struct.pack('>HBBIII', 0, 8, 3, n, 28, 28) + x.tobytes(),
-        struct.pack('>HBBI', 0, 8, 1, n) + labels(split).astype('u1').tobytes()]
-  monkeypatch.setattr(mnist, 'VALID', 4)
-  monkeypatch.setitem(mnist.FILES, 'mnist', {
-      file: (len(content), hashlib.sha256(content).hexdigest())
-      for file, content in zip(mnist.FILES['mnist'], contents, strict=True)})
+  small_mnist.install(monkeypatch, [
+      (images('mnist', split)[..., 0], labels(split).astype(np.uint8))
+      for split in SIZES['mnist']], 4)
 
 
 def test_a_split_is_read_and_put_back_into_its_order(prepared):
