@@ -199,12 +199,12 @@ def parsed(where: str, option: Option, text: str) -> Any:
   Raises:
     errors.UserError: the text is no value that the option may have.
   """
-  words = {'true': True, 'false': False}
+  value: Any = {'true': True, 'false': False}.get(text.lower(), text)
   if option.kind is str:
     value = text
-  else:
+  elif isinstance(value, str):
     try:
-      value = words.get(text.lower(), ast.literal_eval(text))
-    except (ValueError, SyntaxError):
-      value = words.get(text.lower(), text)
+      value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+      pass  # A name, such as 'ring', or a mistake.
   return checked(where, option, value)

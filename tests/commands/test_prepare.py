@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import small_mnist
 
-from swae_jax import data, errors
+from swae_jax import data, errors, options
 from swae_jax.commands import prepare
 from swae_jax.data import mnist
 from swae_jax.data.formats import download
@@ -167,6 +167,20 @@ def test_options_have_the_types_of_the_data_set():
   assert prepare.options_of('folder', [
       'size=32', 'valid=.2', 'crop=none', 'channels=1']) == {
           'size': 32, 'valid': .2, 'crop': 'none', 'channels': 1}
+
+
+@pytest.mark.parametrize('kind, text, value', [
+    (str, '3', '3'), (str, 'true', 'true'), (bool, 'FALSE', False),
+    (float, '1', 1.), (tuple[int, ...], '(30, 50)', (30, 50))])
+def test_texts_become_values_of_their_type(kind, text, value):
+  found = options.parsed('x', options.Option(value, kind), text)
+  assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize('text', ['', '1.5', 'one', '{[]: 1}', '(' * 300])
+def test_texts_of_another_type_are_refused(text):
+  with pytest.raises(errors.UserError, match='must be a whole number'):
+    options.parsed('x', options.Option(1, int), text)
 
 
 def test_the_command_says_what_there_is(tmp_path, capsys):
