@@ -10,6 +10,7 @@ function.  The default, the type and the range stand together, once:
 Everything else reads them from the signature: configs, the flags of the
 command line, and the check before a run is compiled.
 """
+import ast
 from collections.abc import Callable, Iterable
 import inspect
 import math
@@ -185,3 +186,25 @@ def _option(hint: Any, default: Any) -> Option:
 
 def _refused(where: str, value: Any, why: str) -> errors.UserError:
   return errors.UserError(f'--{where}={value}: it {why}')
+
+
+def parsed(where: str, option: Option, text: str) -> Any:
+  """The value that a text on a command line gives to an option.
+
+  Args:
+    where: the name of the option, as the user has given it.
+    option: its type and range.
+    text: such as '3', 'true', 'ring' or '(30, 50)'.
+
+  Raises:
+    errors.UserError: the text is no value that the option may have.
+  """
+  value: Any = {'true': True, 'false': False}.get(text.lower(), text)
+  if option.kind is str:
+    value = text
+  elif isinstance(value, str):
+    try:
+      value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+      pass  # A name, such as 'ring', or a mistake.
+  return checked(where, option, value)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from swae_jax import errors
+from swae_jax.data import base as data_base
 from swae_jax.data import celeba, folder
 from swae_jax.data.formats import pictures
 from swae_jax.workdir import files
@@ -86,7 +87,7 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
     uint8 [N, H, W, C], and N names.
   """
   if path.is_dir() or path.suffix.lower() == '.zip':
-    found = pictures.pictures(path)
+    found = pictures.find(path)
   else:
     found = pictures.Pictures(
         path.parent, [path.name], lambda name: path.read_bytes(), '')
@@ -120,7 +121,7 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
 
 def pixels(x: np.ndarray) -> np.ndarray:
   """Images [N, H, W, C] float -> uint8 [N, H, W] or [N, H, W, 3]."""
-  x = np.rint(np.clip(x, 0, 1) * 255).astype(np.uint8)
+  x = data_base.to_uint8(x)
   return x[..., 0] if x.shape[-1] == 1 else x
 
 

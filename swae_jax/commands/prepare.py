@@ -1,29 +1,24 @@
-"""Fetches a data set, checks it, and decodes it once.
+"""Fetches a data set, checks it, and decodes its pictures once.
 
-python -m swae_jax.prepare NAME --data_dir=DIR [option=value ...]
-python -m swae_jax.prepare inception --from=FILE --data_dir=DIR
+  swae prepare NAME --data_dir=DIR [option=value ...]
+  swae prepare inception --from=FILE --data_dir=DIR
 
-What is there already is only checked.  An interrupted download goes on where
-it stopped.  The options are those of the data set, as in size=32.
-The second form converts the weights of the FID's network, once.
+Files that are already there are only checked.  The options are those of the
+data set, such as size=32.  The second form converts the weights of the network
+behind the FID, once, from the file of another project.
 """
-import inspect
+from collections.abc import Iterable, Sequence
 import pathlib
+from typing import Any
 
-from absl import app, flags
-
-from swae_jax import data, errors
-from swae_jax.data import celeba
+from swae_jax import data, errors, options
+from swae_jax.commands import cli
+from swae_jax.data import base, celeba
 from swae_jax.data.formats import download, files
 from swae_jax.evals.inception import sources
 
-DATA_DIR = flags.DEFINE_string(
-    'data_dir', None, 'The folder of the data sets; each has its own in it.')
-FROM = flags.DEFINE_string(
-    'from', None, f'For inception: {sources.KNOWN}.')
 
-
-def _idx(addresses, **md5):
+def _idx(addresses: Iterable[str], **md5: str) -> tuple[download.File, ...]:
   names = {'train_images': 'train-images-idx3-ubyte.gz',
            'train_labels': 'train-labels-idx1-ubyte.gz',
            'test_images': 't10k-images-idx3-ubyte.gz',
@@ -38,8 +33,8 @@ CIFAR10 = (download.File(
     ('https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',),
     'c32a1d4ab5d03f1284b67883e8d87530'),)
 
-# By data set: its folder in data_dir, and the files.
-DOWNLOADS = {
+# {data set: (its folder in data_dir, files)}
+DOWNLOADS: dict[str, tuple[str, tuple[download.File, ...]]] = {
     'mnist': ('mnist', _idx(
         ('https://ossci-datasets.s3.amazonaws.com/mnist/',
          'https://storage.googleapis.com/cvdf-datasets/mnist/'),
@@ -64,13 +59,19 @@ DOWNLOADS = {
 }
 
 
-def prepare(name, data_dir, **options):
-  """The data set; what is missing is fetched where that can be done."""
+def prepare(name: str, data_dir: str, **values: Any) -> base.Dataset:
+  """The data set; fetches the files that are missing, if that is allowed.
+
+  Args:
+    name: a name in data.DATASETS.
+    data_dir: the folder of the data sets.
+    **values: options of the data set.
+  """
   make = data.DATASETS[name]
-  if 'dir' not in inspect.signature(make).parameters:
-    return make(**options)  # It needs no file.
+  if 'dir' not in options.of(make):
+    return make(**values)  # It needs no file.
   try:
-    return make(dir=data_dir, **options)
+    return make(dir=data_dir, **values)
   except errors.MissingData as e:
     if name == 'celeba':
       raise _place_celeba(data_dir) from e
@@ -79,31 +80,42 @@ def prepare(name, data_dir, **options):
   except errors.DamagedData as e:
     raise errors.DamagedData(
         f'{e}; delete it and run this again' if name in DOWNLOADS else e) from e
-  folder, wanted = DOWNLOADS[name]
-  fetched = []
-  for file in wanted:
-    unpacked = file.name.replace('-ubyte.gz', '-ubyte')
-    if not files.find(folder, data_dir, file.name, unpacked):
-      fetched.append(pathlib.Path(data_dir).expanduser() / folder / file.name)
-      download.fetch(file, fetched[-1])
+  fetched = _fetch(*DOWNLOADS[name], data_dir)
   try:
-    return make(dir=data_dir, **options)
+    return make(dir=data_dir, **values)
   except errors.DamagedData:
     for path in fetched:  # So that the next call fetches them again.
       path.unlink()
     raise
 
 
-def _place_celeba(data_dir):
+def _fetch(folder: str, wanted: Iterable[download.File],
+           data_dir: str) -> list[pathlib.Path]:
+  """Fetches the files that are not there yet; returns their paths."""
+  fetched = []
+  for file in wanted:
+    unpacked = file.name.replace('-ubyte.gz', '-ubyte')
+    if not files.find(folder, data_dir, file.name, unpacked):
+      path = pathlib.Path(data_dir).expanduser() / folder / file.name
+      download.fetch(file, path)
+      fetched.append(path)
+  return fetched
+
+
+def _place_celeba(data_dir: str) -> errors.MissingData:
   folder = pathlib.Path(data_dir).expanduser() / 'celeba'
   return errors.MissingData(
-      'celeba: its terms let nobody pass it on; get it from '
+      'celeba: the terms of CelebA forbid passing it on; get it from '
       f'https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, put into {folder} '
       f'{celeba.NEEDED} and {celeba.NEEDED_PARTITION}, and run this again')
 
 
-def prepare_inception(source, data_dir):
-  """Converts `source`, or checks what is there; in words what that is."""
+def prepare_inception(source: str | None, data_dir: str) -> str:
+  """Converts the weights in `source`, or checks those that are there.
+
+  Returns:
+    A line that says which features the weights serve.
+  """
   from swae_jax.evals.inception import weights
   path = (weights.convert(source, data_dir) if source
           else weights.find(data_dir))
@@ -112,31 +124,26 @@ def prepare_inception(source, data_dir):
           f'(sha256 of arrays {sha256})')
 
 
-def options_of(name, pairs):
-  """{option: value} of the texts option=value, in the type of the default."""
-  known = {p.name: p.default for p in
-           inspect.signature(data.DATASETS[name]).parameters.values()
-           if p.name != 'dir'}
-  options = {}
+def options_of(name: str, pairs: Iterable[str]) -> dict[str, Any]:
+  """{option: value} of a data set from texts such as 'size=32'."""
+  known = {option: found for option, found in
+           options.of(data.DATASETS[name]).items() if option != 'dir'}
+  values = {}
   for pair in pairs:
-    option, equals, value = pair.partition('=')
+    option, equals, text = pair.partition('=')
     if option not in known or not equals:
-      raise errors.UserError(
-          f'{pair!r}: the options of {name} are '
-          f'{", ".join(f"{k}={v}" for k, v in known.items()) or "none"}')
-    kind = type(known[option])
+      all_of_them = ', '.join(f'{k}={v.default}' for k, v in known.items())
+      raise errors.UserError(f'{pair!r}: the options of {name} are '
+                             f'{all_of_them or "none"}')
     try:
-      options[option] = (
-          {'true': True, 'false': False}[value.lower()] if kind is bool
-          else kind(value))
-    except (KeyError, ValueError):
-      raise errors.UserError(f'{pair!r}: {option} is such as '
-                             f'{known[option]!r}') from None
-  return options
+      values[option] = options.parsed(option, known[option], text)
+    except errors.UserError as e:
+      raise errors.UserError(f'{name}: {str(e).removeprefix("--")}') from e
+  return values
 
 
-def report(dataset):
-  """What there is, in words."""
+def report(dataset: base.Dataset) -> str:
+  """The sizes of a data set, and how it differs from the full set."""
   counts = ', '.join(f'{len(split.images):,} {name}' for name, split in zip(
       ('train', 'valid', 'test'), dataset[1:4], strict=True))
   shape = 'x'.join(map(str, dataset.train.images.shape[1:]))
@@ -144,41 +151,45 @@ def report(dataset):
           f'difference from the full set: {dataset.provenance["difference"]}')
 
 
-def parse(argv):
-  """Reads the flags; a mistake is one line."""
-  try:
-    rest = flags.FLAGS(argv)[1:]
-    weights = rest[:1] == ['inception']
-    if not weights and (not rest or rest[0] not in data.DATASETS):
-      raise errors.UserError(
-          'the first argument is the data set, one of '
-          f'{", ".join(data.DATASETS)}, or inception; found {rest[:1]}')
-    if not DATA_DIR.value:
-      raise errors.UserError('--data_dir is missing: name the folder of the '
-                             'data sets, such as --data_dir=data')
-    if weights and rest[1:] or FROM.value and not weights:
-      raise errors.UserError('inception takes --from and no options, and '
-                             'nothing else takes --from')
-    if not weights:
-      options_of(rest[0], rest[1:])
-  except flags.Error as e:
-    errors.end(errors.UserError(e))
-  except errors.UserError as e:
-    errors.end(e)
-  return [argv[0], *rest]
+def _parser() -> cli.Parser:
+  parser = cli.parser(__doc__, prog='swae prepare', usage=(
+      'swae prepare NAME --data_dir=DIR [option=value ...]'))
+  parser.add_argument('name', metavar='NAME', nargs='?',
+                      choices=[*data.DATASETS, 'inception'],
+                      help=f'{", ".join(data.DATASETS)} or inception')
+  parser.add_argument('options', metavar='option=value', nargs='*',
+                      help='options of the data set')
+  parser.add_argument('--data_dir', metavar='DIR', required=True,
+                      help='the folder of the data sets; each has its own in '
+                      'it')
+  parser.add_argument('--from', dest='source', metavar='FILE',
+                      help=f'for inception: {sources.KNOWN}')
+  return parser
 
 
-def main(argv):
-  """Prepares the data set that the first argument names."""
-  name, data_dir = argv[1], DATA_DIR.value
+def main(argv: Sequence[str] | None = None) -> None:
+  """Prepares the data set that the command line names."""
+  parser = _parser()
+  flags = parser.parse_intermixed_args(argv)
   try:
-    if name == 'inception':
-      print(prepare_inception(FROM.value, data_dir))
+    if not flags.name:
+      parser.error('name a data set first, one of '
+                   f'{", ".join(data.DATASETS)}, or inception')
+    if not flags.data_dir:
+      parser.error('--data_dir is empty: name the folder of the data sets, '
+                   'such as --data_dir=data')
+    if flags.name != 'inception' and flags.source:
+      parser.error('only inception takes --from')
+    if flags.name == 'inception' and flags.options:
+      parser.error('inception takes --from and no options')
+    if flags.name == 'inception':
+      print(prepare_inception(flags.source, flags.data_dir))
     else:
-      print(report(prepare(name, data_dir, **options_of(name, argv[2:]))))
+      print(report(prepare(flags.name, flags.data_dir,
+                           **options_of(flags.name, flags.options))))
   except (Exception, KeyboardInterrupt) as e:
     errors.end(e)
 
 
 if __name__ == '__main__':
-  app.run(main, flags_parser=parse)
+  main()

@@ -1,54 +1,77 @@
-"""What every data set provides: arrays in memory, and where they came from."""
+"""The form of every data set: arrays in memory, and their provenance."""
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from swae_jax import errors
 
-# One stream for each split.  Changing a number changes every published score.
+# A random stream for each split.  Another number changes every published score.
 BINARIZE_SEEDS = {'train': 7770, 'valid': 7771, 'test': 7772}
 
 
 class Split(NamedTuple):
-  """Examples and their classes."""
-  images: np.ndarray  # [N, H, W, C] uint8, or float32 where they are no images
-  labels: np.ndarray  # [N] int32
+  """Examples and their classes.
+
+  Attributes:
+    images: [N, H, W, C] uint8; float32 for points, which are no images.
+    labels: [N] int32.
+  """
+  images: np.ndarray
+  labels: np.ndarray
 
 
 class Dataset(NamedTuple):
-  """Three splits, and what the floors above must know of them."""
+  """Three splits, and their properties.
+
+  Attributes:
+    name: of the data set.
+    train: examples to train with.
+    valid: examples for validation.
+    test: examples for the test.
+    binarize: each step draws its training images anew, as Bernoulli.
+    bounded: scaled values lie in [0, 1], the range of a sigmoid.
+    classes: number of classes; labels lie in 0..classes - 1.
+    provenance: source, files and difference from the full set, kept with a run.
+    grey: the test images [N, H, W, C] before they were binarized, or None.
+  """
   name: str
   train: Split
   valid: Split
   test: Split
-  binarize: bool  # Training images are drawn as Bernoulli at each step.
-  bounded: bool  # Values lie in [0, 1] once scaled: a sigmoid reaches them.
+  binarize: bool
+  bounded: bool
   classes: int
-  provenance: dict  # For the run's record: source, files, difference.
-  grey: np.ndarray | None = None  # Test images before they were binarized.
+  provenance: dict[str, Any]
+  grey: np.ndarray | None = None
 
 
-def to_float(images):
-  """uint8 [...] -> float32 [...] in [0, 1]; float32 as it is.  numpy or jax."""
+def to_float(images: Any) -> Any:
+  """uint8 [...] -> float32 [...] in [0, 1]; float32 stays.  numpy or jax."""
   if images.dtype == np.uint8:
-    # Not divided by 255: XLA multiplies by the reciprocal, and numpy does not.
+    # XLA turns a division by 255 into this product, and numpy does not.
     return images.astype(np.float32) * np.float32(1 / 255)
   return images
 
 
-def binarized(images, seed):
-  """Bernoulli draw of grey images, uint8 [...] -> uint8 [...] of 0 and 255."""
+def to_uint8(images: np.ndarray) -> np.ndarray:
+  """Float [...] -> uint8 [...]; clipped to [0, 1], rounded, NaN becomes 0."""
+  return np.rint(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
+
+
+def binarized(images: np.ndarray, seed: int) -> np.ndarray:
+  """A Bernoulli draw of grey images, uint8 [...] -> uint8 [...], 0 or 255."""
   # r is uniform on 0..254, so P(r < v) is v / 255 exactly.
   r = np.random.default_rng(seed).integers(255, size=images.shape,
                                            dtype=np.uint8)
   return np.where(r < images, np.uint8(255), np.uint8(0))
 
 
-def binarize(dataset):
-  """The protocol of binary MNIST: valid and test are drawn once, train stays.
+def binarize(dataset: Dataset) -> Dataset:
+  """The data set by the protocol of binary MNIST.
 
-  The training step draws the training images anew each time.
+  Validation and test images are drawn once, here.  Training images stay grey:
+  each training step draws its batch anew.
   """
   fixed = {
       split: part._replace(images=binarized(part.images, BINARIZE_SEEDS[split]))
@@ -57,15 +80,15 @@ def binarize(dataset):
       binarize=True, grey=dataset.test.images, **fixed)
 
 
-def fixed_train(dataset):
-  """Training images as evaluators see them: drawn once where binary."""
+def fixed_train(dataset: Dataset) -> np.ndarray:
+  """Training images for evaluators: drawn once if they are binarized."""
   if dataset.binarize:
     return binarized(dataset.train.images, BINARIZE_SEEDS['train'])
   return dataset.train.images
 
 
-def fingerprint(dataset):
-  """sha256 (hex) of all arrays, with their shapes and types."""
+def fingerprint(dataset: Dataset) -> str:
+  """sha256 (hex) of all arrays of a data set, with their shapes and types."""
   digest = hashlib.sha256()
   for split in (dataset.train, dataset.valid, dataset.test):
     for array in split:
@@ -74,8 +97,8 @@ def fingerprint(dataset):
   return digest.hexdigest()
 
 
-def check(dataset):
-  """Returns the data set if it keeps the promises above; raises UserError."""
+def check(dataset: Dataset) -> Dataset:
+  """Returns the data set; raises UserError if it is not as described above."""
   shape = dataset.train.images.shape[1:]
   for name in ('train', 'valid', 'test'):
     fault = _fault(dataset, name, getattr(dataset, name), shape)
@@ -85,12 +108,12 @@ def check(dataset):
 
 
 def _fault(dataset, name, split, shape):
-  """What is wrong with a split, in words; None if nothing is."""
+  """The fault of a split, in words, or None."""
   images, labels = split
   if images.ndim != 4 or len(images) == 0:
     return f'images must be [N, H, W, C] with N > 0, found {images.shape}'
   if images.shape[1:] != shape:
-    return f'images are {images.shape[1:]}, those of train {shape}'
+    return f'images are {images.shape[1:]}, those of train are {shape}'
   if images.dtype not in (np.uint8, np.float32):
     return f'images must be uint8 or float32, found {images.dtype}'
   if labels.shape != images.shape[:1] or labels.dtype != np.int32:
@@ -107,11 +130,11 @@ def _fault_of_values(dataset, name, images):
     if not np.isfinite(images).all():
       return 'values must be finite'
     if dataset.bounded and (images.min() < 0 or images.max() > 1):
-      return (f'values must lie in [0, 1] where bounded, found '
+      return (f'values must lie in [0, 1] if bounded, found '
               f'{images.min():g}..{images.max():g}')
   if dataset.binarize:
     if images.dtype != np.uint8:
       return f'images to be binarized must be uint8, found {images.dtype}'
     if name != 'train' and not ((images == 0) | (images == 255)).all():
-      return 'images must be binary, 0 or 255, where train is binarized'
+      return 'images must be binary, 0 or 255, if train is binarized'
   return None

@@ -1,4 +1,4 @@
-"""CelebA, aligned: 202,599 faces, without labels."""
+"""CelebA (Liu et al. 2015), aligned: 202,599 faces, without labels."""
 import csv
 import hashlib
 from typing import Literal
@@ -10,12 +10,12 @@ from swae_jax import errors, options
 from swae_jax.data import base
 from swae_jax.data.formats import cache, files, pictures, tfds
 
-SIZES = (162770, 19867, 19962)  # Of train, valid, test: official.
-WIDTH, HEIGHT = 178, 218  # Official, too.
+SIZES = (162770, 19867, 19962)  # Official sizes of train, valid, test.
+WIDTH, HEIGHT = 178, 218  # Official sizes of a picture.
 CROP = 140
 PICTURES = ('img_align_celeba.zip', 'img_align_celeba',
             'celeba_10k_89x109.zip')
-# Which split a picture is of (0, 1, 2), and who is on it.
+# Lists of the split (0, 1, 2) and of the person of each picture.
 PARTITION = ('list_eval_partition.txt', 'list_eval_partition.csv',
              'celeba_10k_list.csv')
 IDENTITY = ('identity_CelebA.txt', 'celeba_10k_list.csv')
@@ -32,13 +32,13 @@ NEEDED_IDENTITY = (
 
 
 def _close(width, height):
-  """The box of paper 001: 140x140 in the middle of 178x218, to scale."""
+  """The middle 140x140 of 178x218, scaled with the picture."""
   side = round(CROP * width / WIDTH)
   left, top = (width - side) // 2, (height - side) // 2
   return left, top, left + side, top + side
 
 
-# Each as in the released code of its paper: 000 squeezes the whole picture.
+# Filter and box, each as in the released code of its paper (see `make`).
 CROPS = {
     'none': (Image.Resampling.BILINEAR, pictures.full_box),
     'close140': (Image.Resampling.LANCZOS, _close),
@@ -74,8 +74,8 @@ def make(*, dir: str = '', size: options.Count = 64,
 
 
 def _listed(path, dir, how, made, cache_dir):
-  """Of the pictures at `path`, those that the lists know."""
-  found = pictures.pictures(path)
+  """The data set of the pictures at `path` that are in the lists."""
+  found = pictures.find(path)
   member = {name.rpartition('/')[2]: name for name in found.names}
   listed = files.find('celeba', dir, *PARTITION)
   if listed is None:
@@ -94,7 +94,7 @@ def _listed(path, dir, how, made, cache_dir):
   images, cached = cache.images(
       cache_dir or path.parent, 'celeba',
       {**made, 'pictures': found.digest, 'names': names},
-      lambda: pictures.images(found, [member[name] for name in names], how))
+      lambda: pictures.decode(found, [member[name] for name in names], how))
   return _dataset(images, np.bincount(parts, minlength=3), difference, {
       path.name: {'path': str(path), 'sha256_of_listing': found.digest},
       listed.name: {'path': str(listed), 'sha256': files.digest(listed)},
@@ -102,7 +102,7 @@ def _listed(path, dir, how, made, cache_dir):
 
 
 def _difference(found, member, partition):
-  """In what the pictures are not the official set."""
+  """How the pictures differ from the official set, in words."""
   first = member[min(partition)]
   width, height = pictures.with_image(found, first, lambda image: image.size)
   if (width, height) != (WIDTH, HEIGHT):
@@ -125,13 +125,13 @@ def _by_person(partition, dir):
       raise errors.DamagedData(f'{listed}: {name} is not there: fetch the file '
                                'again')
     digest = hashlib.sha256(str(persons[name]).encode()).digest()
-    # By a hash, so that a picture has its split whatever others are there.
+    # A hash: the split of a person does not depend on the other pictures.
     out[name] = max(0, int.from_bytes(digest[:8]) % 10 - 7)
   return out
 
 
 def _column(path, column):
-  """Picture -> number, from an official list or a csv file with a head."""
+  """{picture: number} of an official list, or of a csv file with a header."""
   try:
     with open(path, encoding='utf-8', newline='') as file:
       if path.suffix == '.txt':
@@ -149,7 +149,7 @@ def _column(path, column):
 
 
 def _prepared(folder, how, made, cache_dir):
-  """The set as tensorflow-datasets has prepared it."""
+  """The data set that tensorflow-datasets has prepared in a folder."""
   splits = tfds.splits(folder, 'train', 'validation', 'test')
   sizes = [len(split) for split in splits]
   rows = [(split, i) for split, size in zip(splits, sizes, strict=True)
@@ -173,7 +173,7 @@ def _prepared(folder, how, made, cache_dir):
 
 
 def _dataset(images, sizes, difference, origin, made):
-  """The splits are slices: the full set is not in memory twice."""
+  """The data set; its splits are views of `images`, which is 2.5 GB."""
   parts = np.split(images, np.cumsum(sizes)[:-1])
   return base.check(base.Dataset(
       'celeba', *(base.Split(part, np.zeros(len(part), np.int32))

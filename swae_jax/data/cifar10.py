@@ -1,8 +1,6 @@
-"""CIFAR-10, and the three of its classes that paper 000 uses."""
+"""CIFAR-10 (Krizhevsky 2009), and the three classes of Sun & Guo 2021."""
 import hashlib
-import io
 import pathlib
-import pickle
 import tarfile
 import zlib
 
@@ -10,16 +8,15 @@ import numpy as np
 
 from swae_jax import errors
 from swae_jax.data import base
-from swae_jax.data.formats import files
+from swae_jax.data.formats import files, pickles
 
-# The first of the training images; the rest are for validation.
-TRAIN = 40000
+TRAIN = 40000  # The other 10,000 training images are for validation.
 SUB_CLASSES = (2, 3, 8)  # Bird, cat, ship.
 SUB_TEST = 3000  # Test images of these classes.
 
 STEMS = (*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch')
 # sha1 of the official data_batch_1.bin ... test_batch.bin: records of a label
-# and 3,072 bytes of planes.  Other forms are brought into this one.
+# and 3,072 bytes of planes.  Other forms are converted to this one first.
 SHA1 = (
     'aadd24acce27caa71bf4b10992e9e7b2d74c2540',
     'c0ba65cce70568cd57b4e03e9ac8d2a5367c1795',
@@ -37,17 +34,30 @@ SUB_SHA256 = (
 
 
 def make(*, dir: str = '') -> base.Dataset:
-  """CIFAR-10 [N, 32, 32, 3], from `dir` or `dir`/cifar10; 40k/10k/10k."""
+  """CIFAR-10 [N, 32, 32, 3]: 40,000 to train, 10,000 valid, 10,000 test.
+
+  Systems see the pixels in [0, 1].
+
+  Args:
+    dir: the folder of the data sets, or of CIFAR-10.
+  """
   path = files.find('cifar10', dir, *FULL)
   if path is None:
     raise files.missing('cifar10', dir, f'none of {", ".join(FULL)}')
-  return _dataset('cifar10', path, range(10), *_full(path),
+  return _dataset('cifar10', path, range(10), _full(path),
                   {'sha1': dict(zip(STEMS, SHA1, strict=True))},
                   'none: the full set')
 
 
 def make_sub(*, dir: str = '') -> base.Dataset:
-  """Its birds, cats and ships as classes 0, 1, 2: about 12k/3k/3k."""
+  """The birds, cats and ships of CIFAR-10, as classes 0, 1 and 2.
+
+  12,029 images to train, 2,971 for validation and 3,000 for the test.  Systems
+  see the pixels in [0, 1].
+
+  Args:
+    dir: the folder of the data sets, or of CIFAR-10.
+  """
   path = files.find('cifar10', dir, *FULL, SUB)
   if path is None:
     raise files.missing('cifar10_sub', dir, f'none of {", ".join(FULL)}, {SUB}')
@@ -61,21 +71,21 @@ def make_sub(*, dir: str = '') -> base.Dataset:
     parts = [part[np.isin(part[:, 0], SUB_CLASSES)] for part in _full(path)]
     digests = {'sha1': dict(zip(STEMS, SHA1, strict=True))}
     difference = 'none: all images of bird, cat and ship'
-  return _dataset('cifar10_sub', path, SUB_CLASSES, *parts, digests, difference)
+  return _dataset('cifar10_sub', path, SUB_CLASSES, parts, digests, difference)
 
 
-def _dataset(name, path, classes, train, valid, test, digests, difference):
-  """The data set of records uint8 [N, 3073] for each split."""
+def _dataset(name, path, classes, records, digests, difference):
+  """The data set of records uint8 [N, 3073] of train, valid and test."""
   number = np.full(256, -1, np.int32)
   number[list(classes)] = np.arange(len(classes))
 
-  def split(records):
-    planes = records[:, 1:].reshape(-1, 3, 32, 32)
+  def split(rows):
+    planes = rows[:, 1:].reshape(-1, 3, 32, 32)
     return base.Split(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)),
-                      number[records[:, 0]])
+                      number[rows[:, 0]])
 
   return base.check(base.Dataset(
-      name, split(train), split(valid), split(test),
+      name, *map(split, records),
       binarize=False, bounded=True, classes=len(classes),
       provenance={
           'source': path.name,
@@ -108,44 +118,26 @@ def _folder(path, names):
 
 
 def _tar(path, names):
-  """Contents by name; nothing is unpacked on disk."""
+  """{name: content} of an archive; nothing is unpacked on disk."""
   contents = {}
   try:
     with tarfile.open(path) as tar:
       for member in tar:
         name = pathlib.PurePosixPath(member.name).name
-        if member.isfile() and name in names:
-          contents[name] = tar.extractfile(member).read()
+        if name in names and (file := tar.extractfile(member)):
+          contents[name] = file.read()
   except (OSError, EOFError, tarfile.TarError, zlib.error) as e:
-    fault = ' '.join(str(e).split())  # It has a line for each way to unpack.
+    fault = ' '.join(str(e).split())  # A line for each compression tried.
     raise errors.DamagedData(
         f'{path}: damaged tar file of {path.stat().st_size} bytes ({fault}): '
         'fetch the file again') from e
   return contents
 
 
-class _Plain(pickle.Unpickler):
-  """Reads numpy arrays only: a pickle is a program, which could do anything."""
-
-  ALLOWED = {
-      ('numpy.core.multiarray', '_reconstruct'):
-          np.ndarray(0).__reduce__()[0],
-      ('numpy', 'ndarray'): np.ndarray,
-      # Old pickles give 0 and 1 for False and True, which NumPy deprecates.
-      ('numpy', 'dtype'): lambda name, *_: np.dtype(name.decode()),
-  }
-
-  def find_class(self, module, name):
-    """What the pickle may call."""
-    if (module, name) not in self.ALLOWED:
-      raise pickle.UnpicklingError(f'it asks for {module}.{name}')
-    return self.ALLOWED[module, name]
-
-
 def _unpickled(where, content):
-  """The python version of a batch in the form of the binary one."""
+  """A batch of the Python version, in the form of the binary version."""
   try:
-    batch = _Plain(io.BytesIO(content), encoding='bytes').load()
+    batch = pickles.loads(content, encoding='bytes')
     labels = np.asarray(batch[b'labels'], np.uint8)
     return np.concatenate([labels[:, None], batch[b'data']], 1).tobytes()
   except Exception as e:  # Damaged pickles raise almost anything.

@@ -1,4 +1,4 @@
-"""COIL-20, processed: 20 objects on a turntable, a picture each 5 degrees."""
+"""COIL-20 (Nene et al. 1996): 20 objects on a turntable, every 5 degrees."""
 import hashlib
 import re
 
@@ -12,15 +12,19 @@ from swae_jax.data.formats import files, pictures
 OBJECTS, VIEWS = 20, 72
 TRAIN, VALID = 1040, 200  # The other 200 are for the test.
 SPLIT_SEED = 14
-# Of the 32x32 images, object by object, each in the order of its views.
+# sha256 of the 32x32 images, object by object, in the order of the views.
 SHA256 = '401b0d932d09d129b025304688689ae33c73fd49fe7ee88d6403ae4b36de5655'
 CHOICES = ('coil-20-proc.zip', 'coil-20-proc', 'coil20_128.npz', 'COIL20.mat')
 
 
 def make(*, dir: str = '') -> base.Dataset:
-  """COIL-20 [N, 32, 32, 1], grey, from `dir` or `dir`/coil20; 1040/200/200.
+  """COIL-20 [N, 32, 32, 1], grey: 1,040 to train, 200 valid, 200 test.
 
-  A pixel is the mean of 4x4 pixels of the 128x128 images, rounded.
+  A pixel is the rounded mean of 4x4 pixels of the 128x128 images.  Systems see
+  the pixels in [0, 1].
+
+  Args:
+    dir: the folder of the data sets, or of COIL-20.
   """
   path = files.find('coil20', dir, *CHOICES)
   if path is None:
@@ -44,7 +48,7 @@ def make(*, dir: str = '') -> base.Dataset:
 
 
 def _read(path):
-  """uint8 [1440, 32, 32, 1], from any of the forms."""
+  """All images uint8 [1440, 32, 32, 1], from a file of any form."""
   if path.suffix == '.mat':
     sums = _mat_sums(path)
   else:
@@ -68,7 +72,7 @@ def _npz(path):
 
 def _mat_sums(path):
   """Sums of 4x4 pixels [1440, 32, 32], from their means in [0, 1]."""
-  import scipy.io  # Only for this form.
+  import scipy.io  # Slow to import, and only needed here.
   try:
     fea = scipy.io.loadmat(path)['fea']
   except Exception as e:  # Damaged files raise almost anything.
@@ -83,7 +87,7 @@ def _mat_sums(path):
 
 def _pngs(path):
   """Images [1440, 128, 128, 1] of obj<1..20>__<0..71>.png."""
-  found = pictures.pictures(path)
+  found = pictures.find(path)
   by_number = {}
   for name in found.names:
     match = re.fullmatch(r'(?:.*/)?obj(\d+)__(\d+)\.png', name)
@@ -94,4 +98,4 @@ def _pngs(path):
   if lost:
     raise _damaged(path, f'{len(lost)} pictures are not there, {lost[0]} first')
   how = pictures.Resize(128, 1, Image.Resampling.NEAREST, pictures.full_box)
-  return pictures.images(found, [by_number[key] for key in wanted], how)
+  return pictures.decode(found, [by_number[key] for key in wanted], how)

@@ -1,5 +1,6 @@
-"""The 1,797 8x8 digits that scikit-learn carries: always there."""
+"""The 1,797 digits of 8x8 pixels that scikit-learn carries."""
 import hashlib
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,13 @@ TRAIN, VALID = 1297, 200  # The other 300 are for the test.
 
 
 def make(*, binarize: bool = False) -> base.Dataset:
-  """Digits [N, 8, 8, 1], grey; `binarize`: the protocol of binary MNIST."""
+  """Digits [N, 8, 8, 1]: 1,297 to train, 200 valid, 300 test.
+
+  Systems see the pixels in [0, 1].
+
+  Args:
+    binarize: draw pixels as Bernoulli, as in binary MNIST.
+  """
   images, labels = _load()
   order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
   parts = np.split(order, [TRAIN, TRAIN + VALID])
@@ -31,8 +38,8 @@ def make(*, binarize: bool = False) -> base.Dataset:
 
 def _load():
   """All digits uint8 [1797, 8, 8, 1] and their labels int32 [1797]."""
-  from sklearn import datasets  # Takes a second: only when asked for.
-  found = datasets.load_digits()
+  from sklearn import datasets  # Its import takes a second.
+  found: Any = datasets.load_digits()
   grey = found.images.astype(np.uint8)  # 0..16
   content = grey.tobytes() + found.target.astype(np.uint8).tobytes()
   sha256 = hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Anyone's pictures: a folder, with a subfolder for each class or with none."""
+"""A folder of your own pictures, with a subfolder for each class or none."""
 import hashlib
 from typing import Annotated, Literal
 
@@ -41,16 +41,16 @@ def make(*, dir: str = '', size: options.Count = 64,
     raise errors.MissingData(
         f'folder: there is no folder {dir!r}: name the one that holds the '
         'pictures with --config.data.dir=DIR')
-  found = pictures.pictures(path)
+  found = pictures.find(path)
   classes = _classes(found)
   names = sorted(found.names, key=lambda name: hashlib.sha256(
       f'{seed}/{name}'.encode()).digest())
   made = {'size': size, 'channels': channels, 'crop': crop, 'version': 1}
   how = pictures.Resize(size, channels, Image.Resampling.LANCZOS, CROPS[crop])
-  # In the order of the names: another split has the same cache.
+  # In the order of the names, so that all splits share one cache.
   images, cached = cache.images(
       cache_dir or path, 'folder', {**made, 'pictures': found.digest},
-      lambda: pictures.images(found, found.names, how))
+      lambda: pictures.decode(found, found.names, how))
   row = {name: i for i, name in enumerate(found.names)}
   held = _held(len(names), valid, test)
   splits = []
@@ -72,7 +72,7 @@ def make(*, dir: str = '', size: options.Count = 64,
 
 
 def _classes(found):
-  """Names of the first folders on the way to the pictures; [] without."""
+  """Names of the subfolders, sorted; [] if there are none."""
   if len(found.names) < 3:
     raise errors.MissingData(
         f'folder: {found.path} has {len(found.names)} pictures '
@@ -88,5 +88,5 @@ def _classes(found):
 
 
 def _held(count, valid, test):
-  """How many pictures are for valid and for test: one at least."""
+  """Numbers of pictures for valid and for test, each at least one."""
   return max(1, round(valid * count)), max(1, round(test * count))

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, from their four idx files or a prepared set."""
+"""MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017)."""
 import hashlib
 import struct
 
@@ -8,9 +8,9 @@ from swae_jax import errors
 from swae_jax.data import base
 from swae_jax.data.formats import files, idx, tfds
 
-VALID = 10000  # The last of the training files.
+VALID = 10000  # The last images of the training file.
 
-# Size and sha256 of the unpacked content: packed files differ in time stamps.
+# Size and sha256 of the unpacked content, since gzip adds a time stamp.
 FILES = {
     'mnist': {
         'train-images-idx3-ubyte': (47040016,
@@ -36,12 +36,26 @@ FILES = {
 
 
 def make(*, dir: str = '', binarize: bool = True) -> base.Dataset:
-  """MNIST [N, 28, 28, 1] from `dir` or `dir`/mnist; 50,000/10,000/10,000."""
+  """MNIST [N, 28, 28, 1]: 50,000 to train, 10,000 valid, 10,000 test.
+
+  The released codes of the papers train with all 60,000; here the last 10,000
+  of them are the validation split.  Systems see the pixels in [0, 1].
+
+  Args:
+    dir: the folder of the data sets, or of MNIST.
+    binarize: draw pixels as Bernoulli: anew at each training step, once for
+      validation and test.
+  """
   return _make('mnist', dir, binarize)
 
 
 def make_fashion(*, dir: str = '', binarize: bool = True) -> base.Dataset:
-  """Fashion-MNIST from `dir` or `dir`/fashion_mnist, otherwise as MNIST."""
+  """Fashion-MNIST [N, 28, 28, 1], with the sizes and range of MNIST.
+
+  Args:
+    dir: the folder of the data sets, or of Fashion-MNIST.
+    binarize: as for MNIST.
+  """
   return _make('fashion_mnist', dir, binarize)
 
 
@@ -72,12 +86,12 @@ def _make(name, dir, binarize):
 
 
 def _prepared(name, folder):
-  """The arrays of the idx files: same order, same digests."""
+  """The arrays of the idx files from a set of tensorflow-datasets, checked."""
   arrays = []
   for split, part in zip(('train', 'test'),
                          tfds.splits(folder, 'train', 'test'), strict=True):
     order = tfds.original_order(split, len(part))
-    # In the order of the files: any other takes three times as long.
+    # Reading in the order of the file takes a third of the time.
     examples = [part[i] for i in range(len(part))]
     images = np.stack([example['image'][..., 0] for example in examples])
     labels = np.asarray([example['label'] for example in examples], np.uint8)
@@ -98,8 +112,7 @@ def _split(images, labels):
 
 def _path(name, dir, file):
   """The path of `file`, gzipped or plain, or None."""
-  # Both sets name their files alike, so one folder can hold only one of them;
-  # the set's own goes first.
+  # Both sets name their files alike: the folder of the set goes first.
   for folder in files.folders(name, dir):
     for path in (folder / f'{file}.gz', folder / file):
       if path.is_file():

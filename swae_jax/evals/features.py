@@ -12,7 +12,7 @@ import numpy as np
 from swae_jax import errors
 from swae_jax.data import base as data_base
 from swae_jax.data.formats import cache
-from swae_jax.evals import base, comparisons, pictures
+from swae_jax.evals import base, comparisons
 
 DECODED = 500  # Images decoded at once.
 PAPER_REAL, PAPER_GENERATED = 5000, 2000  # Images of protocol 'swae_paper'.
@@ -195,4 +195,4 @@ def _generated(view, of, seen, n):
 
 def _levels(x):
   """Images in 256 levels, as a file has them; unchanged if not finite."""
-  return pictures.to_uint8(x) if np.isfinite(x).all() else x
+  return data_base.to_uint8(x) if np.isfinite(x).all() else x

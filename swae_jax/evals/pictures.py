@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from swae_jax import errors
+from swae_jax.data import base as data_base
 
 WIDTH = 640  # Pixels, about: small images are enlarged to fill it.
 GAP, APART = 4, 18  # Pixels between images, and between groups of images.
@@ -129,14 +130,9 @@ def grouped(columns: int, **kinds: np.ndarray) -> list[list[Row]]:
            for label, images in kinds.items()] for i in range(0, n, columns)]
 
 
-def to_uint8(images: np.ndarray) -> np.ndarray:
-  """Images [...] float -> uint8 [...]; clipped to [0, 1], NaN becomes 0."""
-  return np.rint(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
-
-
 def _enlarged(images, factor):
   """Images [N, H, W, C] float -> uint8 [N, factor H, factor W, C]."""
-  return to_uint8(images).repeat(factor, 1).repeat(factor, 2)
+  return data_base.to_uint8(images).repeat(factor, 1).repeat(factor, 2)
 
 
 def _places(n, size, gap, wide=()):

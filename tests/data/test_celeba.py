@@ -1,8 +1,6 @@
 import io
 import json
 import os
-import sys
-import types
 import zipfile
 
 import numpy as np
@@ -148,7 +146,7 @@ def test_a_split_by_person_does_not_depend_on_the_others(tmp_path):
 def test_decoded_once_for_each_option(folder, monkeypatch):
   first = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
   assert base.fingerprint(first[0]) != base.fingerprint(first[1])
-  monkeypatch.setattr(pictures, 'images', None)  # None is no function.
+  monkeypatch.setattr(pictures, 'decode', None)  # None is no function.
   again = [make(folder, crop=crop, size=8) for crop in celeba.CROPS]
   assert [*map(base.fingerprint, first)] == [*map(base.fingerprint, again)]
   with pytest.raises(TypeError):
@@ -203,46 +201,3 @@ def test_a_quota_page_instead_of_the_zip_file(folder):
   (folder / 'img_align_celeba.zip').write_text('<html>quota exceeded</html>')
   with pytest.raises(errors.DamagedData, match='no zip file .*27 bytes'):
     make(folder)
-
-
-@pytest.mark.parametrize('options', [{'crop': 'close'}, {'size': 0}])
-def test_impossible_options_are_refused(folder, options):
-  with pytest.raises(errors.UserError, match='none, close140'):
-    make(folder, **options)
-
-
-@pytest.fixture(name='prepared')
-def prepared_set(tmp_path, monkeypatch):
-  """What tensorflow-datasets would give of a prepared set."""
-  folder = tmp_path / 'celeb_a' / '2.1.0'
-  folder.mkdir(parents=True)
-  (folder / 'dataset_info.json').write_text('{"fileFormat": "array_record"}')
-  splits = {'train': range(5), 'validation': range(5, 7), 'test': range(7, 10)}
-  builder = types.SimpleNamespace(as_data_source=lambda split: [
-      [{'image': pixels(i)} for i in splits[name]] for name in split])
-  monkeypatch.setitem(sys.modules, 'tensorflow_datasets', types.SimpleNamespace(
-      builder_from_directory=lambda path: builder))
-  return tmp_path
-
-
-def test_a_prepared_set_is_read(prepared):
-  d = make(prepared, size=70, crop='close140')
-  assert [len(split.labels) for split in d[1:4]] == [5, 2, 3]
-  images = np.concatenate([split.images for split in d[1:4]])
-  np.testing.assert_array_equal(
-      images, [pixels(i)[19:89, 9:79] for i in range(10)])
-  assert d.provenance['difference'].startswith('10 of 202,599 pictures, in the')
-  assert base.fingerprint(make(prepared, size=70, crop='close140')) == (
-      base.fingerprint(d))
-
-
-def test_the_real_files(tmp_path):
-  folder = os.environ.get('SWAE_JAX_DATA', '')
-  try:
-    d = make(folder, cache_dir=str(tmp_path))
-  except errors.MissingData as e:
-    pytest.skip(f'SWAE_JAX_DATA: {e}')
-  sizes = [len(split.labels) for split in d[1:4]]
-  assert sum(sizes) in (10_000, 202_599)
-  assert sizes in ([8029, 1026, 945], [162770, 19867, 19962])
-  assert d.train.images.shape[1:] == (64, 64, 3)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from swae_jax import data, errors
-from swae_jax.data import base, cifar10
+from swae_jax.data import cifar10
 
 BATCH, TRAIN = 6, 21  # 30 training images, 6 for the test.
 
@@ -198,16 +198,3 @@ def test_missing_is_one_line(tmp_path, name):
   with pytest.raises(errors.MissingData, match=f'cifar-10-binary.*{name}') as e:
     data.DATASETS[name](dir=str(tmp_path))
   assert '\n' not in str(e.value)
-
-
-def test_the_real_files():
-  try:
-    d = cifar10.make_sub(dir=os.environ.get('SWAE_JAX_DATA', ''))
-  except errors.MissingData as e:
-    pytest.skip(f'SWAE_JAX_DATA: {e}')
-  assert [len(split.labels) for split in d[1:3]] == [12029, 2971]
-  labels = np.concatenate([d.train.labels, d.valid.labels])
-  assert np.bincount(labels).tolist() == [5000] * 3
-  trained = base.Dataset(*d[:3], d.valid, *d[4:])
-  assert base.fingerprint(trained) == (
-      'b59882df43ecda29e701d9cdec030411f6a183337a58708b8391429262d6bc4e')

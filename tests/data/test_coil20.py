@@ -1,6 +1,5 @@
 import hashlib
 import json
-import os
 import zipfile
 
 import numpy as np
@@ -8,7 +7,7 @@ from PIL import Image
 import pytest
 
 from swae_jax import data, errors
-from swae_jax.data import base, coil20
+from swae_jax.data import coil20
 
 OBJECTS, VIEWS = 2, 6
 
@@ -112,15 +111,3 @@ def test_damage_is_one_line(tmp_path, name, content):
 def test_missing_is_one_line(tmp_path):
   with pytest.raises(errors.MissingData, match='coil-20-proc.zip.*prepare'):
     coil20.make(dir=str(tmp_path))
-
-
-def test_the_real_files():
-  try:
-    d = coil20.make(dir=os.environ.get('SWAE_JAX_DATA', ''))
-  except errors.MissingData as e:
-    pytest.skip(f'SWAE_JAX_DATA: {e}')
-  assert [len(split.labels) for split in d[1:4]] == [1040, 200, 200]
-  assert base.fingerprint(d) == (
-      'b2422d61d3f446b2547adb26d44244e704a1123b829e9c0369417bc99d445a0e')
-  labels = np.concatenate([split.labels for split in d[1:4]])
-  assert np.bincount(labels).tolist() == [72] * 20

@@ -1,5 +1,4 @@
 import hashlib
-import inspect
 import pathlib
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from swae_jax import data, errors
+from swae_jax import data, errors, options
 from swae_jax.data import base
 
 
@@ -34,6 +33,13 @@ def test_to_float_reaches_zero_and_one_and_leaves_floats(module):
   np.testing.assert_allclose(x[1], .2, rtol=1e-6)
   points = module.asarray([-3, 7], np.float32)
   assert base.to_float(points) is points
+
+
+def test_to_uint8_rounds_clips_and_undoes_to_float():
+  x = np.array([np.nan, -np.inf, -1, .4 / 255, .6 / 255, 1, 2, np.inf])
+  assert base.to_uint8(x).tolist() == [0, 0, 0, 0, 1, 255, 255, 255]
+  levels = np.arange(256, dtype=np.uint8)
+  np.testing.assert_array_equal(base.to_uint8(base.to_float(levels)), levels)
 
 
 @pytest.mark.parametrize('value', [0, 1, 100, 254, 255])
@@ -149,10 +155,22 @@ def test_unbounded_data_may_leave_the_unit_interval():
 
 
 @pytest.mark.parametrize('make', data.DATASETS.values())
-def test_every_option_has_a_default_that_flags_can_override(make):
-  for option in inspect.signature(make).parameters.values():
-    assert option.kind is option.KEYWORD_ONLY
-    assert isinstance(option.default, (bool, int, float, str, tuple))
+def test_everything_that_a_set_takes_is_an_option(make):
+  assert not options.needs(make)
+  known = options.of(make)  # Refuses what has no type, range or default.
+  assert options.check('config.data.x', known, {}) == {
+      name: option.default for name, option in known.items()}
+
+
+@pytest.mark.parametrize('name, option, value', [
+    ('celeba', 'crop', 'close'), ('celeba', 'size', 0), ('folder', 'size', 0),
+    ('folder', 'channels', 2), ('folder', 'crop', 'face'),
+    ('folder', 'valid', 0.), ('folder', 'test', 1.), ('gmm', 'dim', 0),
+    ('gmm', 'modes', 0), ('gmm', 'std', 0.), ('gmm', 'size', 9),
+    ('swiss_roll', 'bins', 0), ('swiss_roll', 'size', 9)])
+def test_impossible_options_are_refused_by_their_flag(name, option, value):
+  with pytest.raises(errors.UserError, match=f'--data.{option}={value}: it'):
+    options.check('data', options.of(data.DATASETS[name]), {option: value})
 
 
 def test_data_needs_numpy_alone():

@@ -1,11 +1,10 @@
 import gzip
-import hashlib
 import json
 import os
-import struct
 
 import numpy as np
 import pytest
+import small_mnist
 
 from swae_jax import data, errors
 from swae_jax.data import base, mnist
@@ -14,27 +13,12 @@ NAMES = ('mnist', 'fashion_mnist')
 TRAIN, TEST, VALID = 9, 5, 4
 
 
-def contents(seed):
-  """Four small files, in the order of the real ones."""
-  rng = np.random.default_rng(seed)
-  for n in (TRAIN, TEST):
-    images = rng.integers(256, size=(n, 28, 28), dtype=np.uint8)
-    labels = rng.integers(10, size=n, dtype=np.uint8)
-    yield struct.pack('>HBBIII', 0, 8, 3, n, 28, 28) + images.tobytes()
-    yield struct.pack('>HBBI', 0, 8, 1, n) + labels.tobytes()
-
-
 @pytest.fixture(name='files')
 def small_sets(monkeypatch):
   """Name of the set -> name of the file -> content; the digests match."""
-  monkeypatch.setattr(mnist, 'VALID', VALID)
-  out = {name: dict(zip(mnist.FILES[name], contents(seed), strict=True))
-         for seed, name in enumerate(NAMES)}
-  for name in NAMES:
-    monkeypatch.setitem(mnist.FILES, name, {
-        file: (len(content), hashlib.sha256(content).hexdigest())
-        for file, content in out[name].items()})
-  return out
+  return {name: small_mnist.install(
+      monkeypatch, small_mnist.arrays(TRAIN, TEST, seed), VALID, name)
+          for seed, name in enumerate(NAMES)}
 
 
 def write(folder, files, pack=gzip.compress, suffix='.gz'):
@@ -117,24 +101,3 @@ def test_home_is_understood(tmp_path, files, monkeypatch):
   write(tmp_path / 'sets', files['mnist'])
   monkeypatch.setenv('HOME', str(tmp_path))
   assert len(mnist.make(dir='~/sets').train.labels) == TRAIN - VALID
-
-
-@pytest.mark.parametrize('name, counts', [
-    ('mnist', [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]),
-    ('fashion_mnist', [6000] * 10)])
-def test_the_real_files(name, counts):
-  folder = os.environ.get('SWAE_JAX_DATA', '')
-  try:
-    d = data.DATASETS[name](dir=folder)
-  except errors.MissingData as e:
-    pytest.skip(f'SWAE_JAX_DATA: {e}')
-  assert [len(s.labels) for s in (d.train, d.valid, d.test)] == [
-      50000, 10000, 10000]
-  labels = np.concatenate([d.train.labels, d.valid.labels])
-  assert np.bincount(labels).tolist() == counts
-  content = struct.pack('>HBBIII', 0, 8, 3, 60000, 28, 28)
-  grey = data.DATASETS[name](dir=folder, binarize=False)
-  content += grey.train.images.tobytes() + grey.valid.images.tobytes()
-  # The digest that is published for the unpacked MNIST training images.
-  assert name != 'mnist' or hashlib.md5(content).hexdigest() == (
-      '6bbc9ace898e44ae57da46a324031adb')

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from swae_jax import errors
 from swae_jax.data import base, synthetic
 
 
@@ -45,12 +44,3 @@ def test_same_each_time_and_splits_differ(make):
   assert [len(s.images) for s in one[1:4]] == [50, 5, 5]
   points = np.concatenate([s.images[:, 0, 0] for s in one[1:4]])
   assert len(np.unique(points, axis=0)) == 60
-
-
-@pytest.mark.parametrize('make, options', [
-    (synthetic.gmm, dict(dim=0)), (synthetic.gmm, dict(modes=0)),
-    (synthetic.gmm, dict(std=0.)), (synthetic.gmm, dict(size=9)),
-    (synthetic.swiss_roll, dict(bins=0)), (synthetic.swiss_roll, dict(size=9))])
-def test_impossible_options_are_refused(make, options):
-  with pytest.raises(errors.UserError, match=f'{make.__name__}: .*found'):
-    make(**options)

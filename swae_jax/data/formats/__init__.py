@@ -1,1 +1,1 @@
-"""Readers of files: idx, pictures, archives, prepared sets."""
+"""Readers of files: idx, npz, pickles, pictures, tensorflow-datasets."""

@@ -1,9 +1,11 @@
-"""Decoded images on disk: what takes minutes once takes seconds then."""
+"""Decoded images on disk: decoding takes minutes, reading takes seconds."""
+from collections.abc import Callable
 import contextlib
 import hashlib
 import json
 import os
 import pathlib
+from typing import Any
 import uuid
 
 import numpy as np
@@ -12,29 +14,38 @@ from swae_jax import errors
 from swae_jax.data.formats import files
 
 
-def images(folder, name, source, make):
-  """make(), or the same array as it was kept in `folder`; and its path.
+def images(folder: str | os.PathLike[str], name: str, source: Any,
+           make: Callable[[], np.ndarray]
+           ) -> tuple[np.ndarray, pathlib.Path | None]:
+  """make(), or the array that an earlier call has kept.
 
-  `source` says in JSON all that the array depends on: another source makes
-  another file.  The npz format carries a checksum, so that a damaged file is
-  made anew.  In a folder that cannot be written the path is None.
+  Args:
+    folder: of the kept files.
+    name: the start of the name of the file.
+    source: everything that the array depends on, as JSON has it; each source
+      has a file of its own.
+    make: () -> the array.
+
+  Returns:
+    The array, and the path of its file; None if the folder cannot be written.
   """
   key = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
   path = pathlib.Path(folder).expanduser() / f'{name}-{key[:16]}.npz'
-  with contextlib.suppress(errors.DamagedData):  # Or not there at all.
+  # npz has a checksum: a damaged file is made anew, as a missing one.
+  with contextlib.suppress(errors.DamagedData):
     return files.npz(path, 'images')[0], path
   array = make()
   return array, path if _write(path, array) else None
 
 
 def _write(path, array):
-  """Writes the whole file or none; False where it cannot be."""
-  # A name of its own: several processes may do the same at once.
+  """Writes the whole file or none; returns whether the file is there."""
+  # A name of its own: several processes may write the same file at once.
   part = path.with_name(f'{path.name}.{uuid.uuid4().hex}')
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.parent.stat().st_mode & 0o222:
-      return False  # Root could, but the folder is marked as read-only.
+      return False  # Even root, who could write, leaves such a folder.
     with open(part, 'wb') as file:
       np.savez(file, images=array)
     os.replace(part, path)

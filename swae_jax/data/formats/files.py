@@ -1,5 +1,6 @@
-"""Where the files of a data set are looked for, and their digests."""
+"""Files of a data set: where they are looked for, and their digests."""
 import hashlib
+import os
 import pathlib
 
 import numpy as np
@@ -7,14 +8,14 @@ import numpy as np
 from swae_jax import errors
 
 
-def folders(name, dir):
-  """`dir`/`name`, which goes first, and `dir`; none where no dir is given."""
+def folders(name: str, dir: str) -> tuple[pathlib.Path, ...]:
+  """The folders of a data set: `dir`/`name`, then `dir`; () without a dir."""
   root = pathlib.Path(dir).expanduser()
   return (root / name, root) if dir else ()
 
 
-def find(name, dir, *choices):
-  """The first of the files or folders `choices` that is there, or None."""
+def find(name: str, dir: str, *choices: str) -> pathlib.Path | None:
+  """The first of the files or folders `choices` that exists, or None."""
   for choice in choices:
     for folder in folders(name, dir):
       if (folder / choice).exists():
@@ -22,18 +23,18 @@ def find(name, dir, *choices):
   return None
 
 
-def missing(name, dir, needed):
-  """The error that says what is needed, where, and what to do."""
+def missing(name: str, dir: str, needed: str) -> errors.MissingData:
+  """The error for a missing file: its name, the folders, and what to do."""
   where = ' nor in '.join(str(folder) for folder in folders(name, dir))
   where = f'is not in {where}' if dir else 'is needed, but no folder is given'
   return errors.MissingData(
       f'{name}: {needed} {where}: name the folder that holds it with '
-      f'--config.data.dir=DIR, or run python -m swae_jax.prepare {name} '
+      f'--config.data.dir=DIR, or run swae prepare {name} '
       '--data_dir=DIR')
 
 
-def digest(path, kind='sha256'):
-  """The digest (hex) of the file at `path`."""
+def digest(path: str | os.PathLike[str], kind: str = 'sha256') -> str:
+  """The digest (hex) of a file."""
   try:
     with open(path, 'rb') as file:
       return hashlib.file_digest(file, kind).hexdigest()
@@ -41,20 +42,21 @@ def digest(path, kind='sha256'):
     raise errors.UserError(f'{path}: cannot be read: {e.strerror}') from e
 
 
-def check(path, found, expected, kind='sha256'):
-  """Raises DamagedData where the content at `path` is not what it must be."""
+def check(path: str | os.PathLike[str], found: str, expected: str,
+          kind: str = 'sha256') -> None:
+  """Raises DamagedData if the digest of a file is not the expected one."""
   if found != expected:
     raise errors.DamagedData(f'{path}: the content has {kind} {found}, '
                              f'expected {expected}: fetch the file again')
 
 
-def npz(path, *keys):
-  """The arrays `keys` of the npz file at `path`, a list."""
+def npz(path: str | os.PathLike[str], *keys: str) -> list[np.ndarray]:
+  """The arrays `keys` of an npz file."""
   try:
-    # Opened here: np.load leaves damaged files open.
+    # np.load alone leaves damaged files open.
     with open(path, 'rb') as file, np.load(file) as found:
       return [found[key] for key in keys]
-  except Exception as e:  # NumPy raises almost anything then.
+  except Exception as e:  # NumPy raises almost anything for damaged files.
     raise errors.DamagedData(
         f'{path}: no npz file with {", ".join(keys)} ({e}): fetch the file '
         'again') from e

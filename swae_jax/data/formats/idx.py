@@ -2,6 +2,7 @@
 import gzip
 import hashlib
 import math
+import pathlib
 import struct
 import zlib
 
@@ -13,8 +14,8 @@ UINT8 = b'\0\0\x08'  # Two zero bytes and the code of the type.
 GZIP = b'\x1f\x8b'
 
 
-def read(path, sha256):
-  """The uint8 array in the file at `path`; its unpacked content is checked."""
+def read(path: pathlib.Path, sha256: str) -> np.ndarray:
+  """The uint8 array of a file whose unpacked content has this digest."""
   content = _unpacked(path)
   array = _parse(path, content)
   found = hashlib.sha256(content).hexdigest()
@@ -29,7 +30,7 @@ def _unpacked(path):
     content = path.read_bytes()
   except OSError as e:
     raise errors.UserError(f'{path}: cannot be read: {e.strerror}') from e
-  # By content, not by name: some tools unpack and keep the name.
+  # The content decides, not the name: some tools unpack and keep the name.
   if not content.startswith(GZIP):
     return content
   try:
@@ -40,7 +41,7 @@ def _unpacked(path):
 
 
 def _parse(path, content):
-  """uint8 array; raises DamagedData where the header and the size disagree."""
+  """The array; raises DamagedData if the header and the size disagree."""
   if len(content) < 4 or not content.startswith(UINT8):
     raise errors.DamagedData(
         f'{path}: no idx file of bytes: starts with {content[:4].hex()!r}, '

@@ -1,12 +1,12 @@
 """Pictures in a folder or in a zip file, decoded by all cores."""
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 import hashlib
 import io
 import os
 import pathlib
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 import zipfile
 import zlib
 
@@ -18,44 +18,59 @@ from swae_jax import errors
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
 MODES = {1: 'L', 3: 'RGB'}
-CHUNK = 64  # Pictures in a task: one each would cost more than small pictures.
+CHUNK = 64  # Pictures of a task; a task costs more than a small picture.
 
 
 class Pictures(NamedTuple):
-  """Pictures by name, with `/` between folders, sorted."""
+  """The pictures of a folder or a zip file.
+
+  Attributes:
+    path: of the folder or zip file.
+    names: of the pictures, sorted, with `/` between folders.
+    read: name -> bytes of the file.
+    digest: of names and sizes, and of checksums in a zip file or times in a
+      folder; the bytes themselves are not read.
+  """
   path: pathlib.Path
-  names: list
-  read: Callable  # name -> bytes
-  digest: str  # Of names, sizes, and checksums or times: not of all bytes.
+  names: list[str]
+  read: Callable[[str], bytes]
+  digest: str
 
 
 class Resize(NamedTuple):
-  """How a picture becomes an array."""
+  """How a picture becomes an array.
+
+  Attributes:
+    size: height and width of the array.
+    channels: 1 for grey, 3 for colour.
+    resample: the filter of Pillow.
+    box: width, height -> the part that is kept: left, top, right, bottom.
+  """
   size: int
-  channels: int  # 1 or 3
+  channels: int
   resample: Image.Resampling
-  box: Callable  # width, height -> left, top, right, bottom
+  box: Callable[[int, int], tuple[int, int, int, int]]
 
 
-def full_box(width, height):
-  """The box that keeps all."""
+def full_box(width: int, height: int) -> tuple[int, int, int, int]:
+  """The whole picture."""
   return 0, 0, width, height
 
 
-def centre_box(width, height):
+def centre_box(width: int, height: int) -> tuple[int, int, int, int]:
   """The largest square in the middle."""
   side = min(width, height)
   left, top = (width - side) // 2, (height - side) // 2
   return left, top, left + side, top + side
 
 
-def pictures(path):
+def find(path: pathlib.Path) -> Pictures:
   """The pictures in the folder or zip file at `path`."""
   return _in_folder(path) if path.is_dir() else _in_zip(path)
 
 
 def _wanted(name):
-  """Pictures, but not what systems hide beside them."""
+  """Whether a file is a picture, and not one that a system hides."""
   hidden = any(part.startswith(('.', '__MACOSX')) for part in name.split('/'))
   return name.lower().endswith(SUFFIXES) and not hidden
 
@@ -91,25 +106,30 @@ def _in_zip(path):
       [(name, infos[name].file_size, infos[name].CRC) for name in names]))
 
 
-def resized(image, how):
-  """uint8 [size, size, channels] of an open picture."""
+def resized(image: Image.Image, how: Resize) -> np.ndarray:
+  """The pixels of an open picture, uint8 [size, size, channels]."""
   if image.mode.startswith(('I', 'F')):
     raise ValueError(f'mode {image.mode}: more than 8 bits a channel')
   image = ImageOps.exif_transpose(image).convert(MODES[how.channels])
-  # First the crop: resize(box=...) would look at the pixels around it.
+  # The crop comes first: resize(box=...) uses pixels around the box.
   image = image.crop(how.box(*image.size))
   image = image.resize((how.size, how.size), how.resample)
   return np.asarray(image).reshape(how.size, how.size, how.channels)
 
 
-def with_image(found, name, do):
-  """do(picture `name`, open); what goes wrong names the picture."""
+def with_image(found: Pictures, name: str,
+               do: Callable[[Image.Image], Any]) -> Any:
+  """do(image) of an opened picture.
+
+  Raises:
+    errors.DamagedData: the picture, which the message names, is damaged.
+  """
   try:
     with Image.open(io.BytesIO(found.read(name))) as image:
       return do(image)
   except (OSError, EOFError, SyntaxError, ValueError, zlib.error,
           zipfile.BadZipFile, Image.DecompressionBombError) as e:
-    # Pillow's own words would name an object in memory.
+    # Pillow's message names an object in memory.
     fault = ('no picture' if isinstance(e, Image.UnidentifiedImageError)
              else ' '.join(str(e).split()))
     raise errors.DamagedData(
@@ -117,14 +137,18 @@ def with_image(found, name, do):
         'take it out') from e
 
 
-def images(found, names, how):
-  """uint8 [N, size, size, channels] of the pictures `names`, in their order."""
+def decode(found: Pictures, names: Sequence[str], how: Resize) -> np.ndarray:
+  """The pictures `names`, in this order: uint8 [N, size, size, channels]."""
   return decode_all(len(names), how, lambda i: with_image(
       found, names[i], lambda image: resized(image, how)))
 
 
-def decode_all(count, how, get):
-  """uint8 [count, size, size, channels] of get(0), get(1), ..., in threads."""
+def decode_all(count: int, how: Resize,
+               get: Callable[[int], np.ndarray]) -> np.ndarray:
+  """get(0), ..., get(count - 1) as uint8 [count, size, size, channels].
+
+  Threads call `get`, one for each core.
+  """
   out = np.empty((count, how.size, how.size, how.channels), np.uint8)
 
   def work(start):
@@ -140,5 +164,5 @@ def decode_all(count, how, get):
         disable=not sys.stderr.isatty()):
       task.result()
   finally:
-    pool.shutdown(cancel_futures=True)  # One damaged picture ends it at once.
+    pool.shutdown(cancel_futures=True)  # One damaged picture ends all.
   return out

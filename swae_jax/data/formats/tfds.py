@@ -1,6 +1,9 @@
-"""Sets that tensorflow-datasets has prepared on disk; no TensorFlow."""
+"""Reader of sets that tensorflow-datasets has prepared; no TensorFlow."""
+from collections.abc import Sequence
 import hashlib
 import json
+import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -8,8 +11,8 @@ from swae_jax import errors
 from swae_jax.data.formats import files
 
 
-def find(name, dir):
-  """The folder of the newest prepared version of the set, or None."""
+def find(name: str, dir: str) -> pathlib.Path | None:
+  """The folder of the newest prepared version of a set, or None."""
   infos = [info for folder in files.folders(name, dir)
            for info in folder.glob('*.*.*/dataset_info.json')]
   if not infos:
@@ -19,8 +22,9 @@ def find(name, dir):
   return max(infos, key=version).parent
 
 
-def splits(folder, *names):
-  """For each split a sequence of examples, dicts of numpy arrays."""
+def splits(folder: pathlib.Path,
+           *names: str) -> list[Sequence[dict[str, np.ndarray]]]:
+  """The examples of each split, {feature: array}."""
   info = folder / 'dataset_info.json'
   try:
     form = json.loads(info.read_text()).get('fileFormat', 'tfrecord')
@@ -37,12 +41,12 @@ def splits(folder, *names):
     raise errors.UserError(
         f'{folder} is read by tensorflow-datasets ({e}): pip install '
         'tensorflow-datasets array_record importlib_resources') from e
-  return tfds.builder_from_directory(str(folder)).as_data_source(
-      split=list(names))
+  builder: Any = tfds.builder_from_directory(str(folder))
+  return builder.as_data_source(split=list(names))
 
 
-def original_order(split, size):
-  """Indices that undo the shuffling of a split whose keys are 0, 1, ...
+def original_order(split: str, size: int) -> np.ndarray:
+  """Indices [size] that undo the shuffling of a split with keys 0, 1, ...
 
   tensorflow-datasets stores examples in the order of md5(split + key).
   """

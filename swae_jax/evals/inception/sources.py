@@ -4,14 +4,13 @@ Two projects publish conversions of the TensorFlow graph; see __init__.py.
 """
 from collections.abc import Mapping
 import os
-import pickle
 from typing import Any
 
 import jax
 import numpy as np
 
 from swae_jax import errors
-from swae_jax.data.formats import files
+from swae_jax.data.formats import files, pickles
 
 PYTORCH = 'pt_inception-2015-12-05-6726825d.pth'
 PICKLE = 'inception_v3_weights_fid.pickle'
@@ -107,28 +106,11 @@ def _of_pytorch(source):
                              f'({type(e).__name__}); get {KNOWN}') from e
 
 
-class _Arrays(pickle.Unpickler):
-  """Reads numpy arrays alone: a pickle may run any program."""
-
-  ALLOWED = {
-      **{(f'numpy.{core}.multiarray', '_reconstruct'):
-         np.ndarray(0).__reduce__()[0] for core in ('core', '_core')},
-      ('numpy', 'ndarray'): np.ndarray,
-      ('numpy', 'dtype'): np.dtype,
-  }
-
-  def find_class(self, module, name):
-    """The functions and classes that the pickle may use."""
-    if (module, name) not in self.ALLOWED:
-      raise pickle.UnpicklingError(f'it asks for {module}.{name}')
-    return self.ALLOWED[module, name]
-
-
 def _of_jax_fid(source):
   """{name: array} of a file of jax-fid, with the names of pytorch-fid."""
   try:
     with open(source, 'rb') as file:
-      tree = _Arrays(file).load()
+      tree = pickles.loads(file.read())
     flat = {'.'.join(k.key for k in path): value for path, value in
             jax.tree.leaves_with_path(tree)}
   except Exception as e:  # Damaged pickles raise almost anything.

@@ -34,7 +34,7 @@ def test_missing_says_what_where_and_what_to_do(tmp_path):
   e = files.missing('toy', str(tmp_path), 'a.zip (7 bytes)')
   assert isinstance(e, errors.MissingData) and e.code == 66
   for part in ('toy: a.zip (7 bytes)', str(tmp_path / 'toy'),
-               '--config.data.dir=DIR', 'swae_jax.prepare toy --data_dir=DIR'):
+               '--config.data.dir=DIR', 'swae prepare toy --data_dir=DIR'):
     assert part in str(e)
   assert '\n' not in str(e)
 

@@ -45,17 +45,17 @@ def test_pixels_names_and_order_are_those_of_the_files(tmp_path, place):
     for name, content in contents.items():
       (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
       (tmp_path / name).write_bytes(content)
-  found = pictures.pictures(path)
+  found = pictures.find(path)
   assert found.names == sorted(arrays)
   names = found.names[::-1]
-  x = pictures.images(found, names, how(4))
+  x = pictures.decode(found, names, how(4))
   assert x.dtype == np.uint8
   np.testing.assert_array_equal(x, np.stack([arrays[name] for name in names]))
 
 
 def test_digest_sees_names_and_contents(tmp_path):
   def digest(**contents):
-    return pictures.pictures(zipped(tmp_path / 'x.zip', {
+    return pictures.find(zipped(tmp_path / 'x.zip', {
         f'{k}.png': v for k, v in contents.items()})).digest
   digests = [digest(a=b'1'), digest(a=b'2'), digest(b=b'1'), digest(a=b'11'),
              digest(a=b'1', b=b'1')]
@@ -63,10 +63,10 @@ def test_digest_sees_names_and_contents(tmp_path):
   folder = tmp_path / 'folder'
   folder.mkdir()
   (folder / 'a.png').write_bytes(b'1')
-  one = pictures.pictures(folder).digest
-  assert one == pictures.pictures(folder).digest
+  one = pictures.find(folder).digest
+  assert one == pictures.find(folder).digest
   (folder / 'a.png').write_bytes(b'12')
-  assert one != pictures.pictures(folder).digest
+  assert one != pictures.find(folder).digest
 
 
 @pytest.mark.parametrize('form, array', [
@@ -77,14 +77,14 @@ def test_all_forms_give_the_channels_asked_for(tmp_path, form, array, channels):
   options = {'lossless': True} if form == 'webp' else {}
   path = zipped(tmp_path / 'x.zip',
                 {f'x.{form}': encoded(array, form, **options)})
-  x = pictures.images(pictures.pictures(path), [f'x.{form}'], how(8, channels))
+  x = pictures.decode(pictures.find(path), [f'x.{form}'], how(8, channels))
   assert x.shape == (1, 8, 8, channels)
 
 
 def test_grey_is_the_weighted_mean_of_the_colours(tmp_path):
   rgb = random(4, 4, 3)
   path = zipped(tmp_path / 'x.zip', {'x.png': encoded(rgb)})
-  grey = pictures.images(pictures.pictures(path), ['x.png'], how(4, 1))[0, ..., 0]
+  grey = pictures.decode(pictures.find(path), ['x.png'], how(4, 1))[0, ..., 0]
   np.testing.assert_allclose(grey, rgb @ [.299, .587, .114], atol=1)
 
 
@@ -93,7 +93,7 @@ def test_centre_is_the_square_in_the_middle(tmp_path, shape):
   x = random(*shape, 3)
   path = zipped(tmp_path / 'x.zip', {'x.png': encoded(x)})
   side = min(shape)
-  got = pictures.images(pictures.pictures(path), ['x.png'],
+  got = pictures.decode(pictures.find(path), ['x.png'],
                       how(side, box=pictures.centre_box))[0]
   top, left = ((n - side) // 2 for n in shape)
   np.testing.assert_array_equal(
@@ -105,7 +105,7 @@ def test_the_pixels_around_a_crop_are_not_seen(tmp_path):
   x[:, 4:8] = 9
   path = zipped(tmp_path / 'x.zip', {'x.png': encoded(x)})
   sharp = pictures.Resize(2, 3, Image.Resampling.LANCZOS, pictures.centre_box)
-  assert (pictures.images(pictures.pictures(path), ['x.png'], sharp) == 9).all()
+  assert (pictures.decode(pictures.find(path), ['x.png'], sharp) == 9).all()
 
 
 def test_a_photo_is_turned_as_its_camera_says(tmp_path):
@@ -113,7 +113,7 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path):
   exif = Image.Exif()
   exif[0x0112] = 6  # To be turned by 90 degrees, clockwise.
   path = zipped(tmp_path / 'x.zip', {'x.png': encoded(x, exif=exif)})
-  got = pictures.images(pictures.pictures(path), ['x.png'], how(4))[0]
+  got = pictures.decode(pictures.find(path), ['x.png'], how(4))[0]
   np.testing.assert_array_equal(got, np.rot90(x, -1))
 
 
@@ -127,7 +127,7 @@ def test_a_damaged_picture_is_named_in_one_line(tmp_path, content, words):
   good = encoded(random(16, 16, 3))
   path = zipped(tmp_path / 'x.zip', {'a.png': good, 'b.png': content})
   with pytest.raises(errors.DamagedData, match=words) as e:
-    pictures.images(pictures.pictures(path), ['a.png', 'b.png'], how(4))
+    pictures.decode(pictures.find(path), ['a.png', 'b.png'], how(4))
   assert str(e.value).startswith(f'{path}: b.png cannot be decoded')
   assert '\n' not in str(e.value)
 
@@ -138,7 +138,7 @@ def test_a_flipped_bit_in_a_zip_is_found(tmp_path):
   content[150] ^= 1  # A pixel: the picture itself has no checksum.
   path.write_bytes(content)
   with pytest.raises(errors.DamagedData, match='a.bmp .*CRC'):
-    pictures.images(pictures.pictures(path), ['a.bmp'], how(4))
+    pictures.decode(pictures.find(path), ['a.bmp'], how(4))
 
 
 @pytest.mark.parametrize('content', [b'', b'<html>quota exceeded</html>'])
@@ -146,7 +146,7 @@ def test_what_is_no_zip_file_is_named(tmp_path, content):
   path = tmp_path / 'x.zip'
   path.write_bytes(content)
   with pytest.raises(errors.DamagedData, match=f'{len(content)} bytes') as e:
-    pictures.pictures(path)
+    pictures.find(path)
   assert str(e.value).startswith(f'{path}: no zip file')
 
 
