@@ -138,6 +138,7 @@ def curve(metric: str, runs: Sequence[Run]) -> bytes:
   if seen and max(seen) > 100 * min(seen) > 0:
     axes.set_yscale('log')
   axes.set_xlabel('step')
+  axes.xaxis.get_major_locator().set_params(integer=True)
   axes.grid(alpha=.3)
   if several or len(axes.lines) > 1:
     axes.legend(fontsize=8)
@@ -189,10 +190,10 @@ def pictures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
   several, found = len(runs) > 1, {}
   paths = [(run, path) for run in runs
            for path in (run.workdir / 'images').glob('*.png')]
-  for run, path in sorted(paths, key=lambda both: (
-      captions.order(both[1].stem), both[1].stem)):
+  for run, path in sorted(paths, key=lambda both: captions.order(
+      both[1].stem)):
     if content := _own(run, path):
-      title = captions.picture(path.stem)
+      title = path.stem.replace('_', ' ')
       found.setdefault(title if several else '', []).append(Figure(
           f'{path.stem}, {run.name}' if several else path.stem,
           run.name if several else title, _address('png', content)))
