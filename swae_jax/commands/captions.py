@@ -56,6 +56,21 @@ _SUFFIXES = {
     '_train': 'of training images',
     '_reconstructions': 'of reconstructions in place of samples',
 }
+_CURVES = {
+    'loss': 'what training minimises',
+    'reconstruction': 'cost of the reconstruction',
+    'x_loss': 'cost of the images decoded from the prior that is learned',
+    'z_loss': 'distance between a code and the prior that is learned',
+    'penalty': 'divergence between codes and prior',
+    'critic': 'loss of the critic',
+    'kl': 'divergence of the law of a code from the prior',
+    'elbo': 'lower bound of the log-likelihood',
+    'log_likelihood': 'of an image, given its code',
+    'prior_logvar': 'log-variance of the prior that is learned',
+    'prior_clamped': 'share of these log-variances at a bound',
+    'distinct_components': 'share of the prior\'s components in use in a batch',
+    'skipped': 'updates that were not finite, in all',
+}
 # The pictures that most readers look for come first.
 _PICTURES = ('samples', 'reconstructions', 'interpolation', 'manifold',
              'latent', 'pca_modes', 'neighbours', 'denoising', 'tsne')
@@ -77,6 +92,11 @@ def metric(name: str) -> Meaning:
             'the same between two sets of real images: the best to expect', '')
       return Meaning(', '.join([text, *more]), better)
   return Meaning('', '')
+
+
+def curve(name: str) -> str:
+  """What a curve shows; empty for one that is not known."""
+  return _CURVES.get(name, '')
 
 
 def order(name: str) -> tuple[int, str]:

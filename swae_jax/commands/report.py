@@ -63,6 +63,7 @@ class Figure(NamedTuple):
   name: str
   title: str
   address: str  # with the whole content
+  note: str = ''
 
 
 def read(workdir: Any, name: str = '') -> Run:
@@ -115,7 +116,8 @@ def _address(kind: str, content: bytes) -> str:
 def curves(runs: Sequence[Run]) -> list[Figure]:
   """A curve for each metric, the loss first."""
   names = {name.removeprefix('valid ') for run in runs for name in run.curves}
-  return [Figure(name, name, _address('svg+xml', curve(name, runs)))
+  return [Figure(name, name, _address('svg+xml', curve(name, runs)),
+                 captions.curve(name))
           for name in sorted(names, key=lambda name: (name != 'loss', name))]
 
 
