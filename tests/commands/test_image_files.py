@@ -9,8 +9,9 @@ import tiny_trained
 from swae_jax import errors
 from swae_jax.commands import image_files
 
-FOLDER = {'data': {'name': 'folder', 'crop': 'centre'}}
-OTHER = {'data': {'name': 'digits'}}
+FOLDER = {'data': {'name': 'folder', 'folder': {'crop': 'centre'}}}
+CELEBA = {'data': {'name': 'celeba', 'celeba': {'crop': 'close140'}}}
+OTHER = {'data': {'name': 'digits', 'digits': {}}}
 
 
 @pytest.mark.parametrize('channels', [1, 3])
@@ -51,7 +52,7 @@ def test_a_zip_file_and_names_in_folders(tmp_path):
 
 
 def test_no_name_hides_another(tmp_path):
-  paths = image_files.files(tmp_path, ['a.png', 'a.jpg', 'b'])
+  paths = image_files.paths(tmp_path, ['a.png', 'a.jpg', 'b'])
   assert len({path.name for path in paths}) == 3
 
 
@@ -74,8 +75,7 @@ def test_other_sizes_are_refused_or_resized_as_asked(tmp_path):
     np.testing.assert_array_equal(x, stripes[:, 8:16])
   squeezed = read(FOLDER, 'none')
   assert squeezed[0, 0, 1] < 9 and squeezed[0, 4, 1] > 246  # It rings.
-  celeba = {'data': {'name': 'celeba', 'crop': 'close140'}}
-  assert read(celeba, None).shape == shape
+  assert read(CELEBA, None).shape == shape
 
 
 @pytest.mark.parametrize('words, shape', [
@@ -109,9 +109,9 @@ def test_arrays_come_back_with_their_names(tmp_path):
 @pytest.mark.parametrize('words, arrays', [
     ("'codes', or one array alone; it holds a, b", {'a': 1, 'b': 2}),
     ('holds none', {}),
-    (r'\[3\] is not a row for each of 2', {'codes': [1, 2, 3],
+    (r'\[3\] must have a row for each of 2', {'codes': [1, 2, 3],
                                            'names': ['a', 'b']}),
-    (r'\[\] is not a row', {'codes': 1})])
+    (r'\[\] must have a row', {'codes': 1})])
 def test_other_arrays_are_refused(tmp_path, words, arrays):
   np.savez(tmp_path / 'x.npz', **arrays)
   with pytest.raises(errors.UserError, match=words):
