@@ -154,7 +154,8 @@ def test_a_run_that_has_not_finished_has_a_page(two, tmp_path):
     file.write('{"step": 8, "loss": null}\n{"step": 9, "lo')
   before = (tmp_path / 'run' / 'metrics.jsonl').read_bytes()
   page = Page(report.write([tmp_path / 'run']).read_text())
-  assert 'Not finished: the last line of metrics is that of step 8.' in page.words
+  assert 'Not finished: the last line of metrics is that of step 8.' in (
+      page.words)
   assert 'loss' in page.images
   assert (tmp_path / 'run' / 'metrics.jsonl').read_bytes() == before
   files.write_json(tmp_path / 'run' / 'cell.json', {
