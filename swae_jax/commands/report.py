@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jinja2
 import markupsafe
 from matplotlib import figure as figures
+from matplotlib import ticker
 import numpy as np
 
 from swae_jax import errors
@@ -140,7 +141,7 @@ def curve(metric: str, runs: Sequence[Run]) -> bytes:
   if seen and max(seen) > 100 * min(seen) > 0:
     axes.set_yscale('log')
   axes.set_xlabel('step')
-  axes.xaxis.get_major_locator().set_params(integer=True)
+  axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
   axes.grid(alpha=.3)
   if several or len(axes.lines) > 1:
     axes.legend(fontsize=8)

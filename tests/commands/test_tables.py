@@ -261,12 +261,12 @@ def test_other_options_are_not_mixed_and_not_overwritten(tmp_path):
 def test_options_are_set_in_the_runs_that_have_them():
   made = runs.configs(table(), table().figures, {
       'train.epochs': '3', 'system.swae.beta': '.25', 'network.name': 'avgpool',
-      'network.avgpool.depth': '4', 'evals.knn.run': 'true'})
+      'network.avgpool.hidden': '4', 'evals.knn.run': 'true'})
   swae, vae = made.values()
   for one in (swae, vae):
     assert one.train.epochs == 3 and one.evals.knn.run is True
     assert one.network.to_dict()['name'] == 'avgpool'
-    assert one.network.avgpool.depth == 4 and 'mlp' not in one.network
+    assert one.network.avgpool.hidden == 4 and 'mlp' not in one.network
   assert swae.system.swae.beta == .25 and 'swae' not in vae.system
 
 

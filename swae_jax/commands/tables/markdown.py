@@ -197,6 +197,7 @@ def write_csv(path: Any, made: Sequence[Entry]) -> None:
 def picture(path: Any, title: str, made: Sequence[Entry]) -> None:
   """Draws the comparison: a line for a data set and a dimension of the code."""
   from matplotlib import figure as figures
+  from matplotlib import transforms
   compared = [e for e in made if e.figure]
   lines = list(dict.fromkeys(e.cell[:2] for e in compared))
   columns = list(dict.fromkeys(e.cell.system for e in compared))
@@ -214,7 +215,8 @@ def picture(path: Any, title: str, made: Sequence[Entry]) -> None:
   axes.axis('off')
   grid = axes.table(texts, cellColours=colors, colLabels=columns,
                     rowLabels=[f'{d}, {z}' for d, z in lines],
-                    cellLoc='center', bbox=(.04, .02, .95, .96))
+                    cellLoc='center',
+                    bbox=transforms.Bbox.from_bounds(.04, .02, .95, .96))
   grid.auto_set_font_size(False)
   grid.set_fontsize(8)
   metrics = dict.fromkeys(e.metric for e in compared)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import ml_collections
 
 from swae_jax import errors
 from swae_jax.commands.tables.papers import base
@@ -47,8 +46,7 @@ _PASSES = (lambda option: option == 'system.name',
            lambda option: True)
 
 
-def override(config: ml_collections.ConfigDict,
-             given: Mapping[str, str]) -> set[str]:
+def override(config: Any, given: Mapping[str, str]) -> set[str]:
   """Sets the options that a run has.  Returns their names."""
   used = set()
   for which in _PASSES:

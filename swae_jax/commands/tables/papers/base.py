@@ -9,8 +9,6 @@ import functools
 import pathlib
 from typing import Any, NamedTuple
 
-import ml_collections
-
 from swae_jax.training import config as config_lib
 from swae_jax.training import shipped
 
@@ -62,7 +60,7 @@ class Table(NamedTuple):
   """
   title: str
   figures: Mapping[Cell, Figure]
-  config: Callable[[Cell], ml_collections.ConfigDict]
+  config: Callable[[Cell], Any]
   metric: Callable[[Cell], str]
   better: str = 'higher'
   also: str = ''
@@ -101,9 +99,9 @@ def paper(table: str, title: str, metric: str | Callable[[Cell], str],
                **fields)
 
 
-def _config(changes, evals, cell: Cell) -> ml_collections.ConfigDict:
+def _config(changes, evals, cell: Cell) -> Any:
   setting, own = COLUMNS[cell.system]
-  made = shipped.get_config(cell.dataset)(setting)
+  made: Any = shipped.get_config(cell.dataset)(setting)
   for option, value in {**own, 'latents': cell.latents,
                         **changes(cell)}.items():
     config_lib.put(made, option, value)
