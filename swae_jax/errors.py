@@ -32,6 +32,7 @@ EXTRAS = {
         'absl', 'chex', 'etils', 'filelock', 'flatbuffers', 'flax', 'jax',
         'jaxlib', 'jinja2', 'matplotlib', 'ml_collections', 'numpy', 'optax',
         'orbax', 'PIL', 'pooch', 'rich', 'safetensors', 'scipy', 'sklearn',
+        'tqdm',
         ), 'train')}
 
 

@@ -7,11 +7,12 @@ import pathlib
 import re
 import sys
 
-from absl import app, flags, logging
-from ml_collections import config_flags
-
 from swae_jax import errors
 from swae_jax.host import signals
+
+with errors.one_line():  # The extra `train` may not be installed.
+  from absl import app, flags, logging
+  from ml_collections import config_flags
 
 CONFIG = config_flags.DEFINE_config_file(
     'config', None, 'The config, such as configs/mnist.py:wae_mmd.')

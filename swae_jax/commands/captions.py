@@ -1,4 +1,4 @@
-"""What the metrics and pictures of a run are, for people."""
+"""The metrics of a run in words, and the order of its pictures."""
 import re
 from typing import NamedTuple
 
@@ -56,21 +56,24 @@ _SUFFIXES = {
     '_train': 'of training images',
     '_reconstructions': 'of reconstructions in place of samples',
 }
-_PICTURES = {
-    'samples': 'Samples: decoded from random draws of the prior',
-    'reconstructions':
-        'Reconstructions: test images, and below each its reconstruction',
-    'interpolation':
-        'Interpolations: decoded from straight lines between two codes',
-    'manifold': 'The code space: decoded from a grid of codes',
-    'latent': 'The codes of test images',
-    'pca_modes': 'Principal axes of the codes, decoded',
-    'neighbours': 'Neighbours: test images, and their nearest images by code',
-    'denoising': 'Denoising: clean and noisy test images, and reconstructions',
-    'tsne': 'The codes of test images, laid out in two dimensions by t-SNE',
-    'distance_order':
-        'The codes of test images, by their distance to one image',
+_CURVES = {
+    'loss': 'what training minimises',
+    'reconstruction': 'cost of the reconstruction',
+    'x_loss': 'cost of the images decoded from the prior that is learned',
+    'z_loss': 'distance between a code and the prior that is learned',
+    'penalty': 'divergence between codes and prior',
+    'critic': 'loss of the critic',
+    'kl': 'divergence of the law of a code from the prior',
+    'elbo': 'lower bound of the log-likelihood',
+    'log_likelihood': 'of an image, given its code',
+    'prior_logvar': 'log-variance of the prior that is learned',
+    'prior_clamped': 'share of these log-variances at a bound',
+    'distinct_components': 'share of the prior\'s components in use in a batch',
+    'skipped': 'updates that were not finite, in all',
 }
+# The pictures that most readers look for come first.
+_PICTURES = ('samples', 'reconstructions', 'interpolation', 'manifold',
+             'latent', 'pca_modes', 'neighbours', 'denoising', 'tsne')
 
 
 class Meaning(NamedTuple):
@@ -91,18 +94,12 @@ def metric(name: str) -> Meaning:
   return Meaning('', '')
 
 
-def picture(name: str) -> str:
-  """The title of a picture."""
-  for start, text in _PICTURES.items():
-    if name.startswith(start):
-      rest = name.removeprefix(start).strip('_')
-      return f'{text} ({rest})' if rest else text
-  return name.replace('_', ' ')
+def curve(name: str) -> str:
+  """What a curve shows; empty for one that is not known."""
+  return _CURVES.get(name, '')
 
 
-def order(name: str) -> int:
-  """Where a picture stands in a report; samples come first."""
-  for place, start in enumerate(_PICTURES):
-    if name.startswith(start):
-      return place
-  return len(_PICTURES)
+def order(name: str) -> tuple[int, str]:
+  """The place of a picture in a report, to sort by."""
+  places = [i for i, start in enumerate(_PICTURES) if name.startswith(start)]
+  return (places or [len(_PICTURES)])[0], name

@@ -6,7 +6,7 @@ Every line says what was found; a line with NO: says what to do.  The command
 starts where nothing is installed.
 """
 import collections
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 import configparser
 import importlib.metadata
 import os
@@ -149,7 +149,7 @@ def workdir(name: str) -> Iterator[Line]:
   yield True, f'in use by {holder}' if holder else 'not in use'
 
 
-def show(parts: dict[str, Iterable[Line]]) -> collections.Counter[str]:
+def show(parts: Mapping[str, Iterable[Line]]) -> collections.Counter[str]:
   """Prints the lines of each part.  Returns how many of each say NO."""
   bad = collections.Counter()
   for part, lines in parts.items():

@@ -15,6 +15,7 @@ alone, take any number of rows and run on cpu, cuda and tpu:
   decode.bin  codes float32 [B, D] -> images float32 [B, H, W, C]
   sample.bin  keys uint32 [B, 2], one for each image -> images float32
   about.json  the config, and the shape and range of the images
+  SHA256SUMS  digests of these files: sha256sum -c SHA256SUMS checks them
 
   encode = jax.export.deserialize(bytearray(open('encode.bin', 'rb').read()))
   z = encode.call(x)
@@ -23,6 +24,7 @@ One form of convolution must serve all platforms here; swae_jax.load chooses the
 form by the device and is faster on a CPU.
 """
 from collections.abc import Callable
+import hashlib
 import json
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -87,11 +89,17 @@ def write_stablehlo(model: 'Model', path: pathlib.Path) -> None:
 
   from swae_jax.workdir import files
   rows, = export.symbolic_shape('b')
+  about = json.dumps(model.saved.about, indent=2) + '\n'
+  made = {'about.json': about.encode()}
   for name, (function, dtype, shape) in functions(model).items():
     x = jax.ShapeDtypeStruct((rows, *shape), dtype)
-    made = export.export(jax.jit(function), platforms=PLATFORMS)(x)
-    files.replace(path / f'{name}.bin', made.serialize())
-  files.write_json(path / 'about.json', model.saved.about)
+    made[f'{name}.bin'] = bytes(export.export(
+        jax.jit(function), platforms=PLATFORMS)(x).serialize())
+  made['SHA256SUMS'] = ''.join(
+      f'{hashlib.sha256(content).hexdigest()}  {name}\n'
+      for name, content in made.items()).encode()
+  for name, content in made.items():
+    files.replace(path / name, content)
 
 
 WRITERS = {'.safetensors': write_safetensors, '.stablehlo': write_stablehlo}

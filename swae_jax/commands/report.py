@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import jinja2
 import markupsafe
 from matplotlib import figure as figures
+from matplotlib import ticker
 import numpy as np
 
 from swae_jax import errors
@@ -63,6 +64,7 @@ class Figure(NamedTuple):
   name: str
   title: str
   address: str  # with the whole content
+  note: str = ''
 
 
 def read(workdir: Any, name: str = '') -> Run:
@@ -115,7 +117,8 @@ def _address(kind: str, content: bytes) -> str:
 def curves(runs: Sequence[Run]) -> list[Figure]:
   """A curve for each metric, the loss first."""
   names = {name.removeprefix('valid ') for run in runs for name in run.curves}
-  return [Figure(name, name, _address('svg+xml', curve(name, runs)))
+  return [Figure(name, name, _address('svg+xml', curve(name, runs)),
+                 captions.curve(name))
           for name in sorted(names, key=lambda name: (name != 'loss', name))]
 
 
@@ -138,6 +141,7 @@ def curve(metric: str, runs: Sequence[Run]) -> bytes:
   if seen and max(seen) > 100 * min(seen) > 0:
     axes.set_yscale('log')
   axes.set_xlabel('step')
+  axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
   axes.grid(alpha=.3)
   if several or len(axes.lines) > 1:
     axes.legend(fontsize=8)
@@ -189,10 +193,10 @@ def pictures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
   several, found = len(runs) > 1, {}
   paths = [(run, path) for run in runs
            for path in (run.workdir / 'images').glob('*.png')]
-  for run, path in sorted(paths, key=lambda both: (
-      captions.order(both[1].stem), both[1].stem)):
+  for run, path in sorted(paths, key=lambda both: captions.order(
+      both[1].stem)):
     if content := _own(run, path):
-      title = captions.picture(path.stem)
+      title = path.stem.replace('_', ' ')
       found.setdefault(title if several else '', []).append(Figure(
           f'{path.stem}, {run.name}' if several else path.stem,
           run.name if several else title, _address('png', content)))

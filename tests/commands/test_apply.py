@@ -9,8 +9,9 @@ import pytest
 import tiny_trained
 
 import swae_jax
+from swae_jax import __main__ as commands
 from swae_jax import model as model_lib
-from swae_jax.commands import apply, export
+from swae_jax.commands import export
 
 ROOT = pathlib.Path(swae_jax.__file__).parent.parent
 SHAPE = 8, 8, 3
@@ -23,30 +24,29 @@ def tiny_model():
 
 @pytest.fixture(name='run')
 def command(model, tmp_path, monkeypatch):
-  """Carries out a command; what it needs lies where it is."""
+  """Carries out a command in a folder with a model and three photos."""
   monkeypatch.chdir(tmp_path)
   export.write_safetensors(model, tmp_path / 'model.safetensors')
   photos = tmp_path / 'photos'
   photos.mkdir()
   for i, image in enumerate(tiny_trained.images(3, SHAPE)):
     Image.fromarray(image).save(photos / f'{"cab"[i]}.png')
-  return lambda line: apply.main(
-      [*line.split(), '--model=model.safetensors'])
+  return lambda line: commands.run(
+      ['apply', *line.split(), '--model=model.safetensors'])
 
 
-def sorted_images():
-  return tiny_trained.images(3, SHAPE)[[1, 2, 0]]  # By name.
+def photos():
+  return tiny_trained.images(3, SHAPE)[[1, 2, 0]]  # by name
 
 
 def test_pictures_to_codes_and_back(model, run, capsys):
   run('encode --input=photos --output=codes.npz')
-  assert capsys.readouterr().out == 'codes.npz: 3 codes of 2\n'
+  assert capsys.readouterr().out == 'codes.npz: 3 codes of 2 numbers\n'
   with np.load('codes.npz') as found:
-    codes, names = found['codes'], found['names']
-  np.testing.assert_array_equal(codes, model.encode(sorted_images()))
-  assert list(names) == ['a.png', 'b.png', 'c.png']
+    np.testing.assert_array_equal(found['codes'], model.encode(photos()))
+    assert list(found['names']) == ['a.png', 'b.png', 'c.png']
   run('decode --input=codes.npz --output=decoded.npz')
-  x = model.reconstruct(sorted_images())
+  x = model.reconstruct(photos())
   with np.load('decoded.npz') as found:
     np.testing.assert_array_equal(found['images'], x)
   run('reconstruct --input=photos --output=again/')
@@ -56,7 +56,7 @@ def test_pictures_to_codes_and_back(model, run, capsys):
 
 
 def test_samples_depend_on_the_seed(model, run):
-  for name, more in (('a', ''), ('b', '--seed=0'), ('c', '--seed=1')):
+  for name, more in (('a', ''), ('b', '--seed=0'), ('c', '--seed=4294967295')):
     run(f'sample --n=2 --output={name}.npz {more}')
   a, b, c = (np.load(f'{name}.npz')['images'] for name in 'abc')
   np.testing.assert_array_equal(a, model.sample(2))
@@ -64,14 +64,12 @@ def test_samples_depend_on_the_seed(model, run):
   assert not (a == c).all()
 
 
-def test_a_row_for_each_pair(model, run):
-  run('interpolate --input=photos --steps=4 --output=x.npz')
-  run('interpolate --input=photos --steps=4 --output=x.png')
-  x = sorted_images()
-  rows = model.interpolate(x[:2], x[1:], 4)
+def test_a_row_for_each_pair_of_neighbours(model, run):
+  for output in ('x.npz', 'x.png'):
+    run(f'interpolate --input=photos --steps=4 --output={output}')
+  rows = model.interpolate(photos()[:2], photos()[1:], 4)
   with np.load('x.npz') as found:
-    np.testing.assert_array_equal(
-        found['images'], rows.reshape(8, *SHAPE))
+    np.testing.assert_array_equal(found['images'], rows.reshape(8, *SHAPE))
   with Image.open('x.png') as image:
     assert image.size[0] / image.size[1] == pytest.approx(2, rel=.05)
 
@@ -83,30 +81,39 @@ def test_a_row_for_each_pair(model, run):
      'encode --input=photos --output=z.npz --seed=1'),
     (2, 'codes go into .npz', 'encode --input=photos --output=z'),
     (2, 'a folder', 'sample --output=z.jpg'),
+    (2, 'it is a folder', 'sample --output=folder.png'),
     (2, 'one of .npz, .npy', 'decode --input=photos --output=z'),
     (2, 'the same', 'reconstruct --input=photos --output=photos'),
-    (2, '--n', 'sample --n=0 --output=z.png'),
+    (2, '--n: 0', 'sample --n=0 --output=z.png'),
+    (2, '--n: few', 'sample --n=few --output=z.png'),
+    (2, '--seed: -1', 'sample --seed=-1 --output=z.png'),
+    (2, '--seed: 4294967296', 'sample --seed=4294967296 --output=z.png'),
+    (2, 'no images', 'decode --input=none.npz --output=z.png'),
     (66, 'not there', 'encode --input=pictures --output=z.npz'),
     (65, 'no array', 'decode --input=bad.npz --output=z.png'),
-    (2, 'interpolated', 'interpolate --input=photos/a.png --output=z.png'),
-    (2, 'steps=1', 'interpolate --input=photos --steps=1 --output=z.png'),
+    (2, 'two pictures', 'interpolate --input=photos/a.png --output=z.png'),
+    (2, '--steps: 1', 'interpolate --input=photos --steps=1 --output=z.png'),
     (2, 'bad.npz', 'sample --n=1 --output=bad.npz/z.png'),
+    (2, 'leads out', 'decode --input=nul.npz --output=z'),
 ])
 def test_a_mistake_is_one_line(run, capsys, code, words, line):
   pathlib.Path('bad.npz').write_text('no zip')
+  pathlib.Path('folder.png').mkdir()
+  np.savez('none.npz', codes=np.zeros((0, 2)))
+  np.savez('nul.npz', codes=np.zeros((1, 2)), names=['a\0b'])
   with pytest.raises(SystemExit) as found:
     run(line)
   out, err = capsys.readouterr()
   assert found.value.code == code, err
   assert err.startswith('swae_jax: ') and words in err and not out
   assert len(err.strip().splitlines()) == 1
-  assert not pathlib.Path('z.npz').exists()
+  assert not list(pathlib.Path().glob('z*'))
 
 
 def test_a_mistake_shows_before_jax_is_loaded(tmp_path):
   (tmp_path / 'jax.py').write_text('raise SystemExit(99)')
   found = subprocess.run(
-      [sys.executable, '-m', 'swae_jax.apply', 'encode', '--workdir=w',
+      [sys.executable, '-m', 'swae_jax', 'apply', 'encode', '--workdir=w',
        '--input=x', '--output=z.npz'], capture_output=True, text=True,
       cwd=tmp_path, env={**os.environ, 'PYTHONPATH': f'{tmp_path}:{ROOT}'})
   assert found.returncode == 66, found.stderr

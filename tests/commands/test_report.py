@@ -8,7 +8,8 @@ import shutil
 from PIL import Image
 import pytest
 
-from swae_jax.commands import report
+from swae_jax import __main__ as commands
+from swae_jax.commands import captions, report
 from swae_jax.training import train
 from swae_jax.workdir import files
 import tiny
@@ -56,17 +57,13 @@ class Page(html.parser.HTMLParser):
     return row[len(start):]
 
 
-def config(seed=0, name='a <b>&"run"'):
-  made = tiny.config(steps=6)
-  made.seed, made.name, made.train.valid_every = seed, name, 0
-  return made
-
-
 @pytest.fixture(scope='module')
 def two(tmp_path_factory):
   folder = tmp_path_factory.mktemp('runs')
   for name, seed in (('one', 0), ('two', 1)):
-    train.run(config(seed), folder / name)
+    config = tiny.config('swae', {'seed': seed, 'name': 'a <b>&"run"'}, steps=6)
+    config.evals.knn.run = True
+    train.run(config, folder / name)
   return folder
 
 
@@ -77,22 +74,28 @@ def test_a_page_stands_alone_and_has_everything(two):
   assert page.links and all(
       link.startswith('data:image/') for link in page.links)
   assert not page.tags & {'script', 'link', 'iframe'}
+  assert 'prefers-color-scheme: dark' in path.read_text()
   results = files.read_json(two / 'one' / 'results.json')
   for metric in results['metrics']:
-    assert page.cell(metric['name'])[:3] == [
-        f'{metric["value"]:.4f}', str(metric['samples']), 'test']
+    meaning = captions.metric(metric['name'])
+    assert meaning.text
+    assert page.cell(metric['name'])[:5] == [
+        f'{metric["value"]:.4f}', meaning.better, meaning.text,
+        str(metric['samples']), 'test']
   assert page.cell('state_sha256') == [results['state_sha256']]
   assert page.cell('data.difference') != ['']
-  assert page.cell('system.beta') == ['0.5']
+  assert page.cell('system.swae.beta') == ['0.5']
   assert page.cell('versions.jax') != ['']
-  assert 'finished at step 6' in page.words
+  assert 'Finished at step 6.' in page.words
+  assert 'data set digits · system swae · network mlp' in page.words
   assert 'Options that differ' not in page.heads
 
 
-def test_pictures_come_back_exactly(two):
+def test_pictures_come_back_exactly_and_samples_come_first(two):
   page = Page(report.page([report.read(two / 'one')]))
   names = {p.stem for p in (two / 'one' / 'images').glob('*.png')}
-  assert {'samples'} <= names <= page.images.keys()
+  assert names <= page.images.keys()
+  assert [name for name in page.images if name in names][0] == 'samples'
   kind, _, data = page.images['samples'].partition(';base64,')
   assert kind == 'data:image/png'
   found = base64.b64decode(data)
@@ -108,6 +111,19 @@ def test_each_metric_has_a_curve(two):
     kind, _, data = page.images[name].partition(';base64,')
     assert kind == 'data:image/svg+xml'
     assert b'<svg' in base64.b64decode(data)
+    assert captions.curve(name)
+
+
+def test_links_out_of_a_run_are_not_followed(two, tmp_path):
+  shutil.copytree(two / 'one', tmp_path / 'run')
+  images = tmp_path / 'run' / 'images'
+  shutil.copy(images / 'samples.png', tmp_path / 'secret.png')
+  (images / 'link.png').symlink_to(tmp_path / 'secret.png')
+  (images / 'dangling.png').symlink_to(tmp_path / 'none.png')
+  (images / 'text.png').write_text('no picture')
+  page = Page(report.page([report.read(tmp_path / 'run')]))
+  assert 'samples' in page.images
+  assert not {'link', 'dangling', 'text'} & page.images.keys()
 
 
 def test_names_are_escaped(two):
@@ -119,7 +135,7 @@ def test_names_are_escaped(two):
 def test_runs_side_by_side(two, tmp_path):
   path = report.write([two / 'one', two / 'two'], tmp_path / 'new' / 'r.html')
   page = Page(path.read_text())
-  values = [files.read_json(two / name / 'results.json')['metrics'][0]['value']
+  values = [files.read_json(two / name / 'results.json')['metrics'][-1]['value']
             for name in ('one', 'two')]
   values = [f'{value:.4f}' for value in values]
   assert page.cell('reconstruction_error')[:2] == values
@@ -138,23 +154,26 @@ def test_a_run_that_has_not_finished_has_a_page(two, tmp_path):
     file.write('{"step": 8, "loss": null}\n{"step": 9, "lo')
   before = (tmp_path / 'run' / 'metrics.jsonl').read_bytes()
   page = Page(report.write([tmp_path / 'run']).read_text())
-  assert 'not finished: the last line is that of step 8' in page.words
+  assert 'Not finished: the last line of metrics is that of step 8.' in (
+      page.words)
   assert 'loss' in page.images
   assert (tmp_path / 'run' / 'metrics.jsonl').read_bytes() == before
   files.write_json(tmp_path / 'run' / 'cell.json', {
       'state': 'diverged', 'error': 'the loss is nan', 'config': {}})
-  assert 'diverged: the loss is nan' in Page(
+  assert 'Diverged: the loss is nan' in Page(
       report.write([tmp_path / 'run']).read_text()).words
 
 
 @pytest.mark.parametrize('args,words', [
     ([], 'give the --workdir'), (['--workdir=none'], 'holds no run'),
-    (['--compare={0}/one,{0}/one'], 'named twice'), (['--wrkdir=x'], 'wrkdir')])
+    (['--compare={0}/one,{0}/one'], 'named twice'), (['--wrkdir=x'], 'wrkdir'),
+    (['--workdir={0}/one', '--output={0}'], 'is a folder'),
+    (['--workdir={0}/one', '--output=/dev/null/x.html'], '/dev/null')])
 def test_a_mistake_is_one_line(args, words, two, capsys):
   with pytest.raises(SystemExit) as e:
-    report.main([arg.format(two) for arg in args])
-  assert e.value.code == 2
+    commands.run(['report', *(arg.format(two) for arg in args)])
   err = capsys.readouterr().err
+  assert e.value.code == 2, err
   assert words in err and len(err.strip().splitlines()) == 1
 
 

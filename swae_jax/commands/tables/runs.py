@@ -1,19 +1,21 @@
-"""The runs of a table: which there are, what became of each, and the rest.
+"""The runs of a table: which there are, how each stands, and the rest of them.
 
-Beside what a run leaves in its workdir (files.py) there is cell.json: how the
-run ended, and its config then.  Where there is none, it has not ended.
+Beside the files of the run itself its workdir has cell.json: how the run ended,
+and its config then.  Without the file the run has not ended.
 """
 import ast
-import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 
 from swae_jax import errors
-from swae_jax.training import build, evaluation, loop, resume
+from swae_jax.commands.tables.papers import base
+from swae_jax.training import build, choice, evaluation, resume, train
+from swae_jax.training import config as config_lib
 from swae_jax.workdir import files, lock, storage
 
-# Not of one run: no other would do better.
+# Errors that every other run would meet, too; they end the table.
 FATAL = errors.Stopped, errors.NotWritable, errors.SaveFailed
 
 
@@ -21,46 +23,58 @@ class Run(NamedTuple):
   """One run of a table."""
   name: str
   seed: int
-  config: Any
+  config: Any  # the chosen options
   workdir: Any
 
 
-def value_of(text, old):
+def _value(option: str, text: str, old: Any) -> Any:
   """A value of the type of `old`, from the command line."""
-  if isinstance(old, str):
-    return text
-  if isinstance(old, bool):
-    return {'true': True, 'false': False}[text.lower()]
-  return (ast.literal_eval(text) if isinstance(old, (tuple, list))
-          else type(old)(text))
-
-
-def override(config, option, text):
-  """Sets an option where the config has it.  Returns whether it has."""
-  *path, name = option.split('.')
   try:
-    section = functools.reduce(lambda part, key: part[key], path, config)
-    old = section[name]
-  except (KeyError, TypeError):
-    return False
-  try:
-    section[name] = value_of(text, old)
+    if isinstance(old, str):
+      return text
+    if isinstance(old, bool):
+      return {'true': True, 'false': False}[text.lower()]
+    return (ast.literal_eval(text) if isinstance(old, (tuple, list))
+            else type(old)(text))
   except (KeyError, TypeError, ValueError, SyntaxError):
-    raise errors.UserError(f'--config.{option}={text}: it is such as {old!r}'
-                           ) from None
-  return True
+    raise config_lib.mistyped(option, text) from None
 
 
-def configs(table, cells, options):
-  """{cell: config} of seed 0, with {option: text} where a config has them."""
+# A choice decides which options there are, so it comes before them.
+_PASSES = (lambda option: option == 'system.name',
+           lambda option: option.endswith(('.name', '.run')),
+           lambda option: True)
+
+
+def override(config: Any, given: Mapping[str, str]) -> set[str]:
+  """Sets the options that a run has.  Returns their names."""
+  used = set()
+  for which in _PASSES:
+    known = config_lib.flat(choice.chosen(config).to_dict()) | {
+        f'evals.{name}.run': own.run for name, own in config.evals.items()}
+    for option, text in given.items():
+      if which(option) and option in known and option not in used:
+        config_lib.put(config, option, _value(option, text, known[option]))
+        used.add(option)
+    choice.settle(config, used)
+  return used
+
+
+def configs(table: base.Table, cells: Iterable[base.Cell],
+            given: Mapping[str, str]) -> dict[base.Cell, Any]:
+  """{cell: the chosen options}, with {option: text} where a run has them."""
   made = {cell: table.config(cell) for cell in cells}
-  for option, text in options.items():
-    if not any([override(config, option, text) for config in made.values()]):
-      raise errors.UserError(f'no run of the table has an option {option!r}')
-  return made
+  used = set()
+  for config in made.values():
+    used |= override(config, given)
+  for option in given:
+    if option not in used:
+      raise errors.UserError(
+          f'--config.{option}: no run of the table has an option {option!r}')
+  return {cell: choice.chosen(config) for cell, config in made.items()}
 
 
-def runs(config, seeds, workdir):
+def runs(config: Any, seeds: Iterable[int], workdir: Any) -> Iterator[Run]:
   """The runs of a cell, one for each seed."""
   for seed in seeds:
     own = config.copy_and_resolve_references()
@@ -69,21 +83,44 @@ def runs(config, seeds, workdir):
               storage.path(workdir) / config.name / f'seed{seed}')
 
 
-def shard(all_runs, index, count):
-  """Part `index` of `count` of the runs: all parts together hold each once."""
+def shard(all_runs: Sequence[Run], index: int, count: int) -> Sequence[Run]:
+  """Part `index` of `count` of the runs: all parts together have each once."""
   return all_runs[index::count]
 
 
-def _cell(run):
-  return files.read_json(run.workdir / 'cell.json')
+DAMAGED = object()
 
 
-def state(run):
+def _read(path: Any, *keys: str) -> Any:
+  """The content of a JSON file, None if there is none, or DAMAGED."""
+  try:
+    found = files.read_json(path)
+  except (ValueError, errors.DamagedData):
+    return DAMAGED
+  if found is not None and not (
+      isinstance(found, dict) and found.keys() >= set(keys)):
+    return DAMAGED
+  return found
+
+
+def _cell(run: Run) -> Any:
+  return _read(run.workdir / 'cell.json', 'state', 'config', 'error')
+
+
+def results(run: Run) -> dict[str, Any]:
+  """{metric: its record} of a finished run."""
+  found = files.read_json(run.workdir / 'results.json') or {}
+  return {m['name']: m for m in found['metrics']}
+
+
+def state(run: Run) -> tuple[str, str]:
   """How a run stands, and why: done, diverged, failed, begun or missing.
 
-  'other options' if it ended with options that compute something else.
+  'other options' if it ended with options that compute another run.
   """
   cell = _cell(run)
+  if cell is DAMAGED:
+    return 'begun', 'cell.json is damaged; the same command makes it again'
   if cell is None:
     begun = (run.workdir / 'config.json').exists()
     return 'begun' if begun else 'missing', ''
@@ -92,51 +129,64 @@ def state(run):
     return 'other options', '; '.join(
         f'{k} is {old!r} there and {new!r} here'
         for k, (old, new) in list(differ.items())[:3])
-  if cell['state'] == 'done' and not (run.workdir / 'results.json').exists():
-    return 'begun', ''
+  found = _read(run.workdir / 'results.json', 'metrics')
+  if cell['state'] == 'done' and (found is None or found is DAMAGED):
+    return 'begun', '' if found is None else (
+        'results.json is damaged; delete it, and the same command makes it '
+        'again')
   return cell['state'], cell['error']
 
 
-def ended(run):
-  """Whether nothing is left to do; a failure may not come again."""
-  if state(run)[0] == 'diverged':  # It would again: the same to the last bit.
-    return True
-  return state(run)[0] == 'done' and not _evals_differ(_cell(run), run)
+def ended(run: Run) -> bool:
+  """Whether nothing is left to do; a run that failed is tried again."""
+  how, _ = state(run)
+  # A run that diverged would do so again: it is the same to the last bit.
+  return how == 'diverged' or how == 'done' and not _evals_differ(
+      _cell(run)['config'], run)
 
 
-def _evals_differ(cell, run):
-  return bool(resume.compare(cell['config'].get('evals', {}),
+def _evals_differ(config: Mapping[str, Any], run: Run) -> bool:
+  return bool(resume.compare(config.get('evals', {}),
                              run.config.evals.to_dict()))
 
 
-def _finish(run, like):
-  """Trains, evaluates, and evaluates again what had finished otherwise."""
-  loop.run(run.config, run.workdir, like)
-  before = {'config': files.read_json(run.workdir / 'config.json')}
-  if _evals_differ(before, run):
+def _finish(run: Run, reuse: build.Run) -> None:
+  """Trains and evaluates; evaluates again where other evaluators have run."""
+  train.run(run.config, run.workdir, reuse)
+  if _evals_differ(files.read_json(run.workdir / 'config.json') or {}, run):
     with lock.hold(run.workdir):
       evaluation.again(run.workdir, run.config)
 
 
-def _end(run, how, error=''):
+def _end(run: Run, how: str, error: str = '') -> None:
   files.write_json(run.workdir / 'cell.json', {
       'state': how, 'error': error, 'config': run.config.to_dict()})
 
 
-def work(all_runs):
-  """Does what is left of the runs.  Returns (run, error) of what failed.
+def _fail(run: Run, error: Exception) -> None:
+  """Says why a run failed, and writes it down unless the run had ended."""
+  _, why = errors.explain(error)
+  print(f'failed: {why}', flush=True)
+  cell = _cell(run)
+  done = isinstance(cell, dict) and cell['state'] == 'done'
+  if not done and not isinstance(error, errors.Busy):  # Another process is on.
+    _end(run, 'failed', why)
+
+
+def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
+  """Makes the runs that are left.  Returns (run, error) of those that failed.
 
   The seeds of a cell, one after the other, share data and compiled functions.
   """
-  failed, like, name = [], None, None
+  failed, reuse, name = [], None, None
   for i, run in enumerate(all_runs):
     if ended(run):
       continue
     print(f'\nrun {i + 1} of {len(all_runs)}: {run.workdir}', flush=True)
     try:
-      if like is None or name != run.name:
-        like, name = build.build(run.config), run.name
-      _finish(run, like)
+      if reuse is None or name != run.name:
+        reuse, name = build.build(run.config), run.name
+      _finish(run, reuse)
       _end(run, 'done')
     except FATAL:
       raise
@@ -144,10 +194,6 @@ def work(all_runs):
       print(f'diverged: {e}', flush=True)
       _end(run, 'diverged', str(e))
     except (errors.UserError, jax.errors.JaxRuntimeError) as e:
-      _, why = errors.explain(e)
-      print(f'failed: {why}', flush=True)
+      _fail(run, e)
       failed.append((run, e))
-      done = (_cell(run) or {}).get('state') == 'done'
-      if not done and not isinstance(e, errors.Busy):  # Another is at it.
-        _end(run, 'failed', why)
   return failed
