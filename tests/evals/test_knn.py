@@ -6,7 +6,7 @@ import views
 
 
 def make(n=40, m=25, classes=3, encode=views.flat, std=0.):
-  """Labels of no relation to the images; with std > 0, an encoder that draws."""
+  """Labels unrelated to the images; with std > 0 an encoder that draws."""
   rng = np.random.default_rng(0)
   train, test = (views.split(views.random(size, (1, 2, 2), size))._replace(
       labels=rng.integers(classes, size=size, dtype=np.int32))

@@ -1,5 +1,3 @@
-import types
-
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,12 +5,12 @@ import numpy as np
 import pytest
 
 from swae_jax import priors
-from swae_jax.data import base as data_base
 from swae_jax.evals import base, likelihood
 from swae_jax.networks import NETWORKS
 from swae_jax.networks import base as networks_base
 from swae_jax.systems import SYSTEMS
 from swae_jax.systems import base as systems_base
+import views
 
 N, D, SHAPE, SCALE = 7, 2, (1, 3, 1), .5
 RNG = np.random.default_rng(0)
@@ -38,7 +36,7 @@ NETWORK = networks_base.Network(
     lambda *widths: Linear(tuple((w,) for w in widths)),
     lambda *channels: Linear(tuple((*SHAPE[:2], c) for c in channels)))
 SYSTEM = SYSTEMS['vae'](
-    NETWORK, priors.normal, systems_base.Spec(SHAPE, False, 10), D,
+    NETWORK, priors.normal(), systems_base.Spec(SHAPE, False, False, 10), D,
     likelihood='gaussian', scale=SCALE, logvar_min=-9.)
 
 
@@ -64,14 +62,13 @@ def evidence():
 
 
 def make(batch_size=20, seed=0, **options):
-  data = types.SimpleNamespace(test=data_base.Split(X, np.zeros(N, np.int32)))
-  return base.view(SYSTEM, variables(**options), data, jax.random.key(seed),
-                   batch_size)
+  return base.view(SYSTEM, variables(**options), views.dataset(X),
+                   jax.random.key(seed), batch_size)
 
 
 def found(view, **options):
   metrics = list(likelihood.run(view, **options))
-  return {m.name: m.value for m in metrics}, {m.samples for m in metrics}
+  return views.numbers(metrics), {m.samples for m in metrics}
 
 
 def test_the_right_posterior_needs_one_sample():
@@ -126,8 +123,8 @@ def test_number_of_images():
 
 
 def test_nothing_without_densities():
-  o = SYSTEMS['wae_mmd'](
-      NETWORKS['mlp'](SHAPE), priors.normal,
-      systems_base.Spec(SHAPE, False, 10), D)
-  view = base.view(o, None, None, jax.random.key(0))
+  system = SYSTEMS['ae'](
+      NETWORKS['mlp'](SHAPE), priors.normal(),
+      systems_base.Spec(SHAPE, False, False, 10), D)
+  view = base.view(system, None, None, jax.random.key(0))
   assert view.log_weights is None and not list(likelihood.run(view))

@@ -41,9 +41,8 @@ def test_tile_enlarges_by_a_whole_factor(monkeypatch):
   assert pictures.tile(images, 2, gap=5).shape == (2 * 6 + 5, 2 * 6 + 5)
 
 
-def test_any_value_becomes_a_level():
+def test_tile_takes_any_value():
   values = np.float32([-1, .5, 2, np.nan, np.inf, -np.inf])
-  assert pictures.to_uint8(values).tolist() == [0, 128, 255, 0, 255, 0]
   got = pictures.tile(values.reshape(6, 1, 1, 1), 6, gap=0)
   assert got.tolist() == [[0, 128, 255, 0, 255, 0]]
 
