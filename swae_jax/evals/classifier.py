@@ -95,9 +95,9 @@ def _trained(data, epochs, cache_dir):
             'parameters': flat.size}
   make = lambda: np.asarray(flatten_util.ravel_pytree(
       _train(net, start, data.train, epochs))[0])
-  if not cache_dir:
-    return unravel(make()), source
-  return unravel(cache.images(cache_dir, 'classifier', source, make)[0]), source
+  found = (cache.images(cache_dir, 'classifier', source, make)[0]
+           if cache_dir else make())
+  return unravel(jnp.asarray(found)), source
 
 
 def _train(net, params, split, epochs):

@@ -77,9 +77,14 @@ def _distances(x, queries):
 def _rank_correlation(a, b):
   """Mean over the rows of Spearman's correlation; 0 for a constant row."""
   from scipy import stats  # Takes a second: only when asked for.
-  return np.mean([
-      stats.spearmanr(*pair)[0] if all(map(np.ptp, pair)) else 0.
-      for pair in zip(a, b, strict=True)])
+
+  def correlation(a, b):
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+      return 0.  # spearmanr warns, and returns NaN.
+    found: Any = stats.spearmanr(a, b)
+    return found.statistic
+
+  return np.mean(list(map(correlation, a, b)))
 
 
 def _closest(distances, k):

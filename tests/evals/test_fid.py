@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from swae_jax import errors
+from swae_jax import options as options_lib
 from swae_jax.data import base as data_base
-from swae_jax.evals import base, comparisons, features, fid
+from swae_jax.evals import comparisons, features, fid
 from swae_jax.evals.inception import weights as files
+import views
 
 RESIZES = tuple(fid.RESIZES)
 
@@ -29,23 +31,18 @@ def weights(tmp_path, straight=False):
 
 
 def dataset(shape=(8, 6, 3), n=8, colour=None, path=None):
-  rng = np.random.default_rng(0)
-
-  def split(n):
-    images = rng.integers(256, size=(n, *shape), dtype=np.uint8)
-    if colour is not None:
-      images[:] = colour
-    return data_base.Split(images, np.zeros(n, np.int32))
-
-  return data_base.Dataset(
-      'toy', split(n + 2), split(2), split(n), False, True, 1,
-      {'files': {'toy': {'path': str(path)}} if path else {}})
+  images = views.random(n, shape)
+  if colour is not None:
+    images[:] = colour
+  files = {'files': {'toy': {'path': str(path)}}} if path else {}
+  return views.dataset(images, np.concatenate([images, images[:2]]),
+                       provenance=files)
 
 
 def view(data, light=.5):
   dark = light * data_base.to_float(data.valid.images)
   sample = lambda n: np.resize(dark, (n, *dark.shape[1:]))
-  return base.View(data_base.to_float, lambda z: z, sample, data)
+  return views.view(data, sample=sample)
 
 
 def tensorflow_1(x):
@@ -149,11 +146,12 @@ def test_the_environment_names_a_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('words, options', [
-    ('protocol: .* standard, swae_paper', {'protocol': 'other'}),
-    ('dims must be', {'dims': 65}), ('resize one of', {'resize': 'lanczos'}),
-    ('2048 features need', {}), ('no file', {'weights': 'nowhere.npz'})])
-def test_what_cannot_be_done_is_one_line(tmp_path, words, options):
-  options = {'weights': weights(tmp_path)} | options
-  with pytest.raises(errors.UserError, match=words) as e:
-    list(fid.run(view(dataset()), **options))
+    ('2048 features need', {'dims': 2048}),
+    ('no file nowhere', {'weights': 'nowhere.npz'})])
+def test_weights_are_checked_before_a_run(tmp_path, words, options):
+  found = {name: option.default for name, option in
+           options_lib.of(fid.run).items()} | {'weights': weights(tmp_path)}
+  fid.check(dataset(), found | {'dims': 64})
+  with pytest.raises(errors.MissingData, match=words) as e:
+    fid.check(dataset(), found | options)
   assert '\n' not in str(e.value)
