@@ -1,7 +1,7 @@
 """Training steps in plain JAX, as one would write them by hand for one system.
 
 Functions of dicts of arrays, jax.lax, Adam by hand; no Flax, no Optax, no mesh
-and no metrics.  The names in a dict `p` are those of the parameters in swae_jax.
+and no metrics.  The names in a dict `p` are those of swae_jax.
 """
 import functools
 
@@ -202,9 +202,9 @@ def make(config, dataset):
   name, rate = chosen.name, chosen.learning_rate
   encode, decode = NETWORKS[config.network.name]
   decode = functools.partial(decode, shape=shape)
-  loss = functools.partial(LOSSES[
-      config.penalty.name if 'penalty' in config else config.system.name], config,
-                           dataset.bounded, encode, decode)
+  system = (config.penalty if 'penalty' in config else config.system).name
+  loss = functools.partial(
+      LOSSES[system], config, dataset.bounded, encode, decode)
   update, _ = OPTIMIZERS[name]
 
   @functools.partial(jax.jit, donate_argnums=0)
