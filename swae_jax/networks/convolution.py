@@ -98,9 +98,10 @@ def conv_upsampled(x: jax.Array, kernel: jax.Array, factor: int,
     x = x.repeat(factor, axis=1).repeat(factor, axis=2)
     return conv(x, kernel, ONE, padding)
   more = range(factor)
-  kernel = sum(
+  shifted = [
       jnp.pad(kernel, ((h, factor - 1 - h), (w, factor - 1 - w), (0, 0),
-                       (0, 0))) for h, w in itertools.product(more, more))
+                       (0, 0))) for h, w in itertools.product(more, more)]
+  kernel = functools.reduce(jnp.add, shifted)
   padding = tuple((low + factor - 1, high + factor - 1)
                   for low, high in padding)
   return conv_transpose(x, kernel, (factor, factor), padding)
