@@ -5,7 +5,7 @@
 Each system has the network and the batch size of its paper.  A loss is timed
 with its gradient.  Times are medians of several blocks; a block is a number of
 calls, awaited at its end.  Compilation is timed apart.  --small has small
-perceptrons and batches and takes about a minute on a CPU.
+perceptrons and batches and takes a minute or two on a CPU.
 """
 import argparse
 from collections.abc import Callable, Sequence
@@ -202,4 +202,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
+  # A cached program would look as if compiling took no time.
+  jax.config.update('jax_enable_compilation_cache', False)
   main()
