@@ -1,10 +1,10 @@
-"""Metrics of real images against real images: the best that a system can reach.
+"""Metrics of real images against real images: the floor for every system.
 
   python -m benchmarks.floors --dataset=mnist --data_dir=DIR --dims=768
 
-Both sides are images of all splits together, drawn without one twice.  The
-smaller numbers of samples are the first of the largest.  --dims=0 are the
-features of the classifier.
+Both sides are drawn from all splits together, and no image is drawn twice.
+Smaller numbers of samples are the first ones of the largest number.  --dims=0
+takes the features of the classifier.
 """
 import argparse
 import json
@@ -12,7 +12,7 @@ import time
 
 import numpy as np
 
-from swae_jax import data
+from swae_jax import data, options
 from swae_jax.evals import classifier, comparisons, features, fid
 from swae_jax.evals.inception import weights
 
@@ -42,8 +42,8 @@ def main():
   parser.add_argument('--output', help='path of a JSON file to write')
   flags = parser.parse_args()
   make = data.DATASETS[flags.dataset]
-  grey = {'binarize': False} if 'mnist' in flags.dataset else {}
-  dataset = make(dir=flags.data_dir, **grey)
+  given = {'dir': flags.data_dir, 'binarize': False}
+  dataset = make(**{k: v for k, v in given.items() if k in options.of(make)})
   images = np.concatenate([split.images for split in (
       dataset.train, dataset.valid, dataset.test)])
   images = images[np.random.default_rng(0).permutation(len(images))]

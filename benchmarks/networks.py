@@ -5,9 +5,9 @@
 
 A step is the loss of the system that the network was published with, its
 gradient and Adam, in float32.  PyTorch runs the same layers and losses eagerly
-in channels-last.  All take turns in one process, so that a ratio compares what
-the machine did at the same time; the ratios printed are those of rounds.
-Without PyTorch only our own are measured.
+in channels-last.  All take turns in one process; a ratio compares steps of one
+round, when the load of the machine was the same.  Without PyTorch only JAX is
+measured.
 """
 import argparse
 import importlib.util
@@ -22,13 +22,13 @@ import optax
 
 from swae_jax import networks, priors, systems
 from swae_jax.networks import convolution
-from swae_jax.systems import base
+from swae_jax.systems import base, penalties
 
 
 class Case(NamedTuple):
   """What is trained."""
-  system: str
-  options: dict
+  system: str  # or the penalty of wae
+  options: dict  # of the system
   network: str
   shape: tuple
   latents: int
@@ -36,8 +36,8 @@ class Case(NamedTuple):
 
 
 CASES = {
-    'dcgan-28': Case('wae_mmd', {}, 'dcgan', (28, 28, 1), 8, 100),
-    'dcgan-64': Case('wae_mmd', {}, 'dcgan', (64, 64, 3), 64, 100),
+    'dcgan-28': Case('mmd', {}, 'dcgan', (28, 28, 1), 8, 100),
+    'dcgan-64': Case('mmd', {}, 'dcgan', (64, 64, 3), 64, 100),
     'gated_conv-28': Case(
         'swae', {'components': 500}, 'gated_conv', (28, 28, 1), 8, 100),
     'avgpool-28': Case(
@@ -47,10 +47,13 @@ CASES = {
 
 def in_jax(case, images, form):
   """A function that does one awaited step, and the bytes of its arrays."""
-  system = systems.SYSTEMS[case.system](
-      networks.NETWORKS[case.network](case.shape), priors.normal,
-      base.Spec(case.shape, bounded=True, epoch=600), case.latents,
-      **case.options)
+  given = [networks.NETWORKS[case.network](case.shape)]
+  if case.system in penalties.PENALTIES:
+    prior = priors.normal()
+    given += prior, penalties.PENALTIES[case.system](prior, case.latents)
+  spec = base.Spec(case.shape, bounded=True, binary=False, steps_per_epoch=600)
+  make = systems.SYSTEMS['wae' if len(given) > 1 else case.system]
+  system = make(*given, spec, case.latents, **case.options)
   tx = optax.adam(1e-3)
   variables = system.init(jax.random.key(0), images)
 

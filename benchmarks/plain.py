@@ -1,7 +1,7 @@
 """Training steps in plain JAX, as one would write them by hand for one system.
 
-Functions of dicts of arrays, jax.lax, an own Adam; no Flax, no Optax, no mesh
-and no metrics.  The names in a dict `p` are those of the house's parameters.
+Functions of dicts of arrays, jax.lax, Adam by hand; no Flax, no Optax, no mesh
+and no metrics.  The names in a dict `p` are those of swae_jax.
 """
 import functools
 
@@ -98,7 +98,7 @@ def pool_decoder(p, z, shape):
   return conv(p['Conv_6'], x)
 
 
-# Losses.  Products of all pairs are in full float32, as they are in the house.
+# Losses.  Products of all pairs are in full float32, as in swae_jax.
 
 
 def squared(x, y):
@@ -108,7 +108,7 @@ def squared(x, y):
 
 def swae(config, bounded, encode, decode, params, x, key):
   """Symmetric SWAE.  -> scalar."""
-  o = config.system
+  o = config.system.swae
   u = params['pseudo_inputs']
   u = jnp.clip(u, 0., 1.) if bounded else u
   flat = jax.lax.stop_gradient(u.reshape(len(u), -1))
@@ -128,7 +128,7 @@ def wae_mmd(config, bounded, encode, decode, params, x, key):
   """WAE-MMD with the inverse multiquadratic kernel.  -> scalar."""
   del bounded
   n, scale = len(x), 2. * config.latents
-  _, prior_key = jax.random.split(key)
+  _, prior_key, _ = jax.random.split(key, 3)
   z, = encode(params['encoder'], x)
   y = jax.random.normal(prior_key, z.shape)
 
@@ -140,26 +140,26 @@ def wae_mmd(config, bounded, encode, decode, params, x, key):
   within = lambda a: jnp.sum(kernel(a, a) * (1 - jnp.eye(n))) / (n * (n - 1))
   mmd = within(z) + within(y) - 2 * jnp.mean(kernel(z, y))
   x_rec = jax.nn.sigmoid(decode(params['decoder'], z))
-  return jnp.mean(squared(x, x_rec)) + config.system.weight * mmd
+  return jnp.mean(squared(x, x_rec)) + config.system.wae.weight * mmd
 
 
 def sliced(config, bounded, encode, decode, params, x, key):
   """Sliced Wasserstein autoencoder with a ring.  -> scalar."""
   del bounded
   unit = lambda v: v / jnp.linalg.norm(v, axis=1, keepdims=True)
-  theta_key, key = jax.random.split(key)
-  ring_key, noise_key = jax.random.split(key)
+  _, prior_key, theta_key = jax.random.split(key, 3)
+  ring_key, noise_key = jax.random.split(prior_key)
   z, = encode(params['encoder'], x)
-  y = (config.prior.radius * unit(jax.random.normal(ring_key, z.shape))
-       + config.prior.noise * jax.random.normal(noise_key, z.shape))
+  y = (config.prior.ring.radius * unit(jax.random.normal(ring_key, z.shape))
+       + config.prior.ring.noise * jax.random.normal(noise_key, z.shape))
   theta = unit(jax.random.normal(
-      theta_key, (config.system.projections, config.latents)))
+      theta_key, (config.penalty.sliced.projections, config.latents)))
   project = lambda a: jnp.sort(jnp.matmul(theta, a.T, precision='highest'))
   logits = decode(params['decoder'], z)
   reconstruction = jnp.mean(jnp.abs(x - jax.nn.sigmoid(logits))
                             + jax.nn.softplus(logits) - x * logits)
   penalty = jnp.mean((project(z) - project(y))**2)
-  return reconstruction + config.system.weight * penalty
+  return reconstruction + config.system.wae.weight * penalty
 
 
 # Optimizers of one tensor, and the step.
@@ -179,7 +179,7 @@ def rmsprop(o, t, g, v):
   return g / (jnp.sqrt(v) + o.eps), v
 
 
-LOSSES = {'swae': swae, 'wae_mmd': wae_mmd, 'sliced': sliced}
+LOSSES = {'swae': swae, 'mmd': wae_mmd, 'sliced': sliced}  # or the penalty
 NETWORKS = {'gated_conv': (gated_encoder, gated_decoder),
             'avgpool': (pool_encoder, pool_decoder),
             'mlp': (mlp_encoder, mlp_decoder)}
@@ -187,7 +187,7 @@ OPTIMIZERS = {'adam': (adam, 2), 'rmsprop': (rmsprop, 1)}  # With moments.
 
 
 def init(config, state):
-  """The plain state before the first step, of copies of the house's arrays."""
+  """The plain state before the first step, a copy of the arrays of swae_jax."""
   params = jax.tree.map(jnp.array, state.variables.params['model'])
   _, number = OPTIMIZERS[config.optimizers.model.name]
   moments = [[jnp.zeros_like(p) for p in jax.tree.leaves(params)]
@@ -198,12 +198,14 @@ def init(config, state):
 
 def make(config, dataset):
   """The compiled step: state, images, indices -> state, loss."""
-  shape, o = dataset.train.images.shape[1:], config.optimizers.model
+  shape, chosen = dataset.train.images.shape[1:], config.optimizers.model
+  name, rate = chosen.name, chosen.learning_rate
   encode, decode = NETWORKS[config.network.name]
   decode = functools.partial(decode, shape=shape)
-  loss = functools.partial(LOSSES[config.system.name], config,
-                           dataset.bounded, encode, decode)
-  update, _ = OPTIMIZERS[o.name]
+  system = (config.penalty if 'penalty' in config else config.system).name
+  loss = functools.partial(
+      LOSSES[system], config, dataset.bounded, encode, decode)
+  update, _ = OPTIMIZERS[name]
 
   @functools.partial(jax.jit, donate_argnums=0)
   def step(state, images, indices):
@@ -218,10 +220,10 @@ def make(config, dataset):
     value, grads = jax.value_and_grad(loss)(state['params'], x, key)
     params, tree = jax.tree.flatten(state['params'])
     updates, *moments = zip(*(
-        update(o, t, *leaf) for leaf in zip(
+        update(chosen[name], t, *leaf) for leaf in zip(
             jax.tree.leaves(grads), *state['moments'], strict=True)),
         strict=True)
-    params = [p - o.learning_rate * u
+    params = [p - rate * u
               for p, u in zip(params, updates, strict=True)]
     return {'step': t, 'key': state['key'], 'moments': [*map(list, moments)],
             'params': jax.tree.unflatten(tree, params)}, value

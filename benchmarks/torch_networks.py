@@ -96,7 +96,7 @@ def dcgan(shape, latents):
           nn.Sequential(*decoder, last))
 
 
-def wae_mmd(case, images, modules):
+def mmd(case, images, modules):
   """Squared error and ten times the MMD."""
   def loss(x):
     z = modules['encoder'](x)

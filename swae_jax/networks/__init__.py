@@ -1,7 +1,9 @@
 """Families of networks: make(shape, **options) -> base.Network."""
-from swae_jax.networks import avgpool, dcgan, gated_conv, mlp
+from collections.abc import Callable
 
-NETWORKS = {
+from swae_jax.networks import avgpool, base, dcgan, gated_conv, mlp
+
+NETWORKS: dict[str, Callable[..., base.Network]] = {
     'avgpool': avgpool.make,
     'dcgan': dcgan.make,
     'gated_conv': gated_conv.make,

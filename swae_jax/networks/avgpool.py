@@ -1,77 +1,97 @@
 """The pooling network of the sliced Wasserstein autoencoder.
 
 Kolouri et al., "Sliced-Wasserstein autoencoder", 2018, appendix, with the
-initialisation of Keras.  The paper has images of 28 x 28 only, which three
-poolings take to 4 x 4; the decoder doubles 4 to 8 to 16, and its one
-convolution without padding makes that 14.  Here a side n starts from
-ceil(n / 8), and is cut so where 8 does not divide it: every multiple of 4 comes
-back exactly.
+initialisation of Keras.  The paper has images of 28 x 28 only: three poolings
+reduce them to 4 x 4, and the decoder doubles 4 to 8 to 16, cuts 16 to 14 by
+its one convolution without padding, and doubles 14 to 28.  Here a side of n
+pixels is reduced to ceil(n / 8), and the decoder cuts it only where 8 does not
+divide n, so the output has n pixels for every multiple n of 4.
 """
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import functools
 
 from flax import linen as nn
+import jax
 
 from swae_jax import errors, options
 from swae_jax.networks import base, layers
 
 dense = functools.partial(
     nn.Dense, kernel_init=nn.initializers.glorot_uniform())
-conv = functools.partial(
+conv: Callable[..., nn.Conv] = functools.partial(
     layers.conv, size=3, kernel_init=nn.initializers.glorot_uniform())
 activation = functools.partial(nn.leaky_relu, negative_slope=.2)
 
 
 class Encoder(nn.Module):
-  """Three times two convolutions and a pooling, then two dense layers."""
+  """Two convolutions and a pooling, three times; then two dense layers.
+
+  Attributes:
+    widths: of the outputs.
+    channels: of the first convolutions.
+    hidden: units of the first dense layer.
+  """
   widths: Sequence[int]
-  depth: int
+  channels: int
   hidden: int
 
   @nn.compact
-  def __call__(self, x, train=False):
+  def __call__(self, x: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
     """x [B, H, W, C] -> tuple of [B, width]."""
-    del train  # It does the same in training.
+    del train  # The encoder does the same in training.
     for scale in (1, 2, 4):
       for _ in range(2):
-        x = activation(conv(self.depth * scale)(x))
-      # Keras divides by the number of pixels, without those of the padding.
+        x = activation(conv(self.channels * scale)(x))
+      # Keras averages over the pixels of the image, not over the padding.
       x = nn.avg_pool(x, (2, 2), (2, 2), 'SAME', count_include_pad=False)
     x = nn.relu(dense(self.hidden)(layers.flatten(x)))
     return tuple(dense(width)(x) for width in self.widths)
 
 
 class Decoder(nn.Module):
-  """Two dense layers, then three times a doubling and two convolutions."""
-  channels: Sequence[int]
+  """Two dense layers; then a doubling and two convolutions, three times.
+
+  Attributes:
+    outputs: channels of each output.
+    size: height and width of the output.
+    channels: half of those of the last convolutions before the outputs.
+    hidden: units of the first dense layer.
+  """
+  outputs: Sequence[int]
   size: Sequence[int]
-  depth: int
+  channels: int
   hidden: int
 
   @nn.compact
-  def __call__(self, z, train=False):
+  def __call__(self, z: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
     """z [B, D] -> tuple of [B, H, W, c]."""
     del train
     height, width = (-(-n // 8) for n in self.size)
     cut = tuple((0, 0) if n % 8 else (1, 1) for n in self.size)
     x = dense(self.hidden)(z)  # The paper has no activation here.
-    x = nn.relu(dense(height * width * 4 * self.depth)(x))
-    x = x.reshape(-1, height, width, 4 * self.depth)
+    x = nn.relu(dense(height * width * 4 * self.channels)(x))
+    x = x.reshape(-1, height, width, 4 * self.channels)
     for scale, padding in ((4, 'SAME'), (4, cut), (2, 'SAME')):
       x = activation(
-          conv(self.depth * scale, padding=padding, upsampling=2)(x))
-      x = activation(conv(self.depth * scale)(x))
-    return tuple(conv(c)(x) for c in self.channels)
+          conv(self.channels * scale, padding=padding, upsampling=2)(x))
+      x = activation(conv(self.channels * scale)(x))
+    return tuple(conv(c)(x) for c in self.outputs)
 
 
 def make(shape: Sequence[int], *, channels: options.Count = 16,
          hidden: options.Count = 128) -> base.Network:
-  """Convolutions and average pooling for images of `shape`.
+  """Convolutions and average pooling.
 
   Args:
     shape: [H, W, C] of an image; H and W must be multiples of 4.
-    channels: of the first convolutions.
-    hidden: units of the dense layer on either side of the code.
+    channels: of the first convolutions; the deepest ones have four times as
+      many.
+    hidden: units of the dense layer next to the code, in either module.
+
+  Raises:
+    errors.UserError: a side is not a multiple of 4.
   """
   height, width = shape[:2]
   for n in (height, width):
@@ -79,7 +99,8 @@ def make(shape: Sequence[int], *, channels: options.Count = 16,
       near = ' or '.join(str(m) for m in (n // 4 * 4, n // 4 * 4 + 4) if m)
       raise errors.UserError(
           f'network avgpool: images of {height}x{width}: a side must be a '
-          f'multiple of 4, so {near} for {n}; resize, or take another network')
+          f'multiple of 4, such as {near} instead of {n}; resize the images, '
+          'or choose another --config.network.name')
   return base.Network(
       encoder=lambda *widths: Encoder(widths, channels, hidden),
       decoder=lambda *outputs: Decoder(

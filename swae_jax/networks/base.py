@@ -1,24 +1,44 @@
-"""What every family of networks provides."""
+"""The parts that every family of networks provides."""
 from collections.abc import Callable
 from typing import NamedTuple
 
+from flax import linen as nn
+
 
 class Hierarchy(NamedTuple):
-  """Makers of the modules that two levels of codes need, z1 below z2."""
-  encoder: Callable  # *widths -> module: x, z2 [B, D] -> tuple of [B, width]
-  conditional: Callable  # *widths -> module: z2 [B, D] -> tuple of [B, width]
-  decoder: Callable  # *channels -> module: z1, z2 -> tuple of [B, H, W, c]
+  """Makers of the modules for two levels of codes; z1 is given z2.
+
+  Attributes:
+    encoder: *widths -> module that maps x [B, H, W, C] and z2 [B, D] to a
+      tuple of [B, width].
+    conditional: *widths -> module that maps z2 [B, D] to a tuple of
+      [B, width].
+    decoder: *channels -> module that maps z1 [B, D] and z2 [B, D] to a tuple
+      of [B, H, W, channels].
+  """
+  encoder: Callable[..., nn.Module]
+  conditional: Callable[..., nn.Module]
+  decoder: Callable[..., nn.Module]
 
 
 class Network(NamedTuple):
-  """Makers of Flax modules, so that a system can have several of each.
+  """Makers of Flax modules.
 
-  A system may need an encoder with one head, with a mean and a log-variance,
-  a second copy for a conditional prior, or a decoder with two outputs; it says
-  so by the widths, and no family knows which system it serves.
+  A system calls a maker with one width for each output it needs: one for an
+  encoder without noise, two for a mean and a log-variance.  A family does not
+  know which system it serves.
+
+  Every module takes the keyword `train=False`.  No output ends in an
+  activation; the system applies one where its loss needs it.
+
+  Attributes:
+    encoder: *widths -> module that maps x [B, H, W, C] to a tuple of
+      [B, width].
+    decoder: *channels -> module that maps z [B, D] to a tuple of
+      [B, H, W, channels].
+    hierarchy: the modules for two levels of codes; None if the family has
+      one level only.
   """
-  encoder: Callable  # *widths -> module: x [B, H, W, C] -> tuple of [B, width]
-  decoder: Callable  # *channels -> module: z [B, D] -> tuple of [B, H, W, c]
-  hierarchy: Hierarchy | None = None  # None: codes of one level only.
-  # All modules take the keyword `train=False`.  None ends in an activation:
-  # what an output means is the system's to say.
+  encoder: Callable[..., nn.Module]
+  decoder: Callable[..., nn.Module]
+  hierarchy: Hierarchy | None = None

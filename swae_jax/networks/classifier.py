@@ -1,5 +1,6 @@
-"""A small classifier, whose features stand in for those of Inception."""
+"""A small classifier, whose features take the place of Inception's."""
 from flax import linen as nn
+import jax
 
 from swae_jax.networks import layers
 
@@ -7,12 +8,17 @@ FEATURES = 128
 
 
 class Classifier(nn.Module):
-  """x [B, H, W, C] in [0, 1] -> features [B, 128], logits [B, classes]."""
+  """Convolutions that halve the sides down to 8 pixels, then a hidden layer.
+
+  Attributes:
+    classes: number of classes.
+  """
   classes: int
 
   @nn.compact
-  def __call__(self, x):
-    """Convolutions that halve the sides, down to 8 pixels; a hidden layer."""
+  def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Images in [0, 1] [B, H, W, C] -> features [B, 128], logits [B, classes].
+    """
     width = 32
     while width == 32 or max(x.shape[1:3]) > 8:
       x = nn.relu(layers.conv(width, 3, stride=2)(x))

@@ -1,46 +1,54 @@
 """Convolutions and their transposes, in the form that suits the backend.
 
-XLA's CPU backend has good kernels for convolutions of stride 1 and for matrix
-products; a dilated operand, as in a transposed convolution and in the
-derivatives of a strided one, sends it to loops twenty times slower, and the
-derivative by a kernel of any stride to one five times slower.  The form
-'phases' keeps to the former, in the derivatives too:
+On a CPU, XLA is fast at convolutions of stride 1 and at matrix products.  It is
+twenty times slower where an operand is dilated, as in transposed convolutions
+and in the derivatives of strided ones, and five times slower in the derivative
+with respect to a kernel of any stride.  The form 'phases' therefore avoids
+these, also in its derivatives:
 
-- a transposed convolution is one of stride 1 for each phase of its output
-  (even or odd row, even or odd column), with every other tap of the kernel;
-- the derivative by the kernel is a sum over blocks of the batch of products of
-  matrices, the smaller map by what each row of taps sees of the larger: on one
-  core, for [200, 28, 28, 64] and 3 x 3 x 64 x 128, .15 s where the whole batch
-  in one block takes .55 s and XLA's own means .74 s;
-- so are, with a sum of shifts, convolutions that few channels leave.
+- A transposed convolution becomes one convolution of stride 1 for each phase of
+  its output (even or odd row, even or odd column), with every second tap of the
+  kernel.
+- The derivative with respect to the kernel becomes a sum of matrix products
+  over blocks of the batch: the smaller map times the part of the larger map
+  that each row of taps meets.  For [200, 28, 28, 64] and 3 x 3 x 64 x 128 on
+  one core this takes .15 s; the whole batch in one block takes .55 s, and XLA's
+  own derivative .74 s.
+- A convolution to few channels becomes a matrix product and a sum of shifts.
 
-No zero is multiplied, and only the order of sums differs from the form 'plain',
-which leaves all to XLA.  'phases' has derivatives of any order in reverse mode
-and none in forward mode (jax.jvp).
+The form 'plain' leaves all to XLA.  Both forms compute the same sums in another
+order.  'phases' has derivatives of any order in reverse mode and none in
+forward mode (jax.jvp).
 
 Maps are [B, H, W, C], kernels [k_h, k_w, C_in, C_out], `stride` is a pair, and
 `padding` is ((top, bottom), (left, right)).
 """
+from collections.abc import Callable, Iterator
 import contextlib
 import functools
 import itertools
+from typing import Any
 
 import jax
 from jax import lax
 import jax.numpy as jnp
 
+# Two numbers for the rows and the columns; a pair of (low, high) for each.
+Pair = tuple[int, ...]
+Padding = tuple[Pair, ...]
+
 FORMS = ('plain', 'phases')
 ONE = (1, 1)
-NARROW = 8  # Of fewer channels than so many, shifted copies are cheap.
-LARGE = 2**22  # From so many numbers in a strided kernel, products are faster.
-BLOCK = 2048  # Pixels in a block: with what the taps see, they fit the cache.
+NARROW = 8  # Maps with fewer channels are cheap to shift.
+LARGE = 2**22  # Matrix products suit strided kernels of this size or more.
+BLOCK = 2048  # Pixels in a block; a block and its windows fit the cache.
 
-_form = None  # None: by the backend.
+_form: str | None = None  # None: the backend decides.
 
 
 @contextlib.contextmanager
-def form(name):
-  """Gives what is traced inside this form, whatever the backend."""
+def form(name: str) -> Iterator[None]:
+  """Convolutions that are traced inside have this form on any backend."""
   global _form
   if name not in FORMS:
     raise ValueError(f'form {name!r}: choose one of {", ".join(FORMS)}')
@@ -51,8 +59,8 @@ def form(name):
     _form = before
 
 
-def default():
-  """The form that is taken where none is asked for."""
+def default() -> str:
+  """The form outside of `form`: 'phases' on a CPU, else 'plain'."""
   return 'phases' if jax.default_backend() == 'cpu' else 'plain'
 
 
@@ -61,40 +69,51 @@ def _chosen():
   return {'plain': _plain, 'phases': _phases}[name]
 
 
-def conv(x, kernel, stride, padding):
-  """Convolution.  [B, H', W', C_out]."""
+def conv(x: jax.Array, kernel: jax.Array, stride: Pair,
+         padding: Padding) -> jax.Array:
+  """Convolution.  [B, H, W, C_in] -> [B, H', W', C_out]."""
   return _chosen()(x, kernel, stride, ONE, padding)
 
 
-def conv_transpose(x, kernel, stride, padding):
-  """Convolution of x with stride - 1 zeros between pixels: the same shapes.
+def conv_transpose(x: jax.Array, kernel: jax.Array, stride: Pair,
+                   padding: Padding) -> jax.Array:
+  """Transposed convolution.  [B, H, W, C_in] -> [B, H', W', C_out].
 
-  The transpose of `conv` with that stride and the kernel turned.
+  This is a convolution of stride 1 of x with stride - 1 zeros between pixels.
+  It is the transpose of `conv` with this stride and the kernel turned.
   """
   return _chosen()(x, kernel, ONE, stride, padding)
 
 
-def conv_upsampled(x, kernel, factor, padding):
-  """`conv` of stride 1 with x in which each pixel is repeated factor^2 times.
+def conv_upsampled(x: jax.Array, kernel: jax.Array, factor: int,
+                   padding: Padding) -> jax.Array:
+  """`conv` of stride 1 of the map in which each pixel is repeated.
 
-  That is a transposed convolution whose kernel is the sum of shifted ones, with
-  fewer taps for each pixel: of 3 x 3 and factor 2 each phase sees 2 x 2.
+  [B, H, W, C_in] -> [B, H', W', C_out]; a pixel becomes factor x factor pixels.
+  The form 'phases' takes a transposed convolution whose kernel is a sum of
+  shifted kernels.  A phase then has fewer taps: 2 x 2 for a kernel of 3 x 3 and
+  factor 2.
   """
   if _chosen() is _plain:
     x = x.repeat(factor, axis=1).repeat(factor, axis=2)
     return conv(x, kernel, ONE, padding)
   more = range(factor)
-  kernel = sum(
+  shifted = [
       jnp.pad(kernel, ((h, factor - 1 - h), (w, factor - 1 - w), (0, 0),
-                       (0, 0))) for h, w in itertools.product(more, more))
+                       (0, 0))) for h, w in itertools.product(more, more)]
+  kernel = functools.reduce(jnp.add, shifted)
   padding = tuple((low + factor - 1, high + factor - 1)
                   for low, high in padding)
   return conv_transpose(x, kernel, (factor, factor), padding)
 
 
-def for_flax(upsampling=1):
-  """The above in place of `lax.conv_general_dilated` in `flax.linen.Conv`."""
-  def general(x, kernel, strides, padding, **options):
+def for_flax(upsampling: int = 1) -> Callable[..., jax.Array]:
+  """A `conv_general_dilated` for `flax.linen.Conv`, after upsampling.
+
+  The function raises NotImplementedError for dilations and groups.
+  """
+  def general(x: jax.Array, kernel: jax.Array, strides: Any, padding: Any,
+              **options: Any) -> jax.Array:
     if any(options[name] not in (None, 1, ONE) for name in (
         'lhs_dilation', 'rhs_dilation', 'feature_group_count', 'precision')):
       raise NotImplementedError(f'a convolution with {options}')
@@ -109,15 +128,15 @@ def for_flax(upsampling=1):
   return general
 
 
-def same_transposed(size, stride):
-  """Padding of the transpose of a 'SAME' convolution: H' = stride H."""
-  total = max(size - stride, 0)  # Of the convolution, on H' pixels.
+def same_transposed(size: int, stride: int) -> Pair:
+  """Padding of the transpose of a 'SAME' convolution, so H' = stride H."""
+  total = max(size - stride, 0)  # Padding of the convolution of H' pixels.
   low = total // 2
   return size - 1 - low, max(size, stride) - 1 - (total - low)
 
 
 def _plain(x, kernel, stride, dilation, padding):
-  """Either of the two by XLA's own means; one of the pairs is ONE."""
+  """The convolution of XLA; stride or dilation is ONE."""
   return lax.conv_general_dilated(
       x, kernel, stride, padding, dilation,
       dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
@@ -138,7 +157,8 @@ def _forward(x, kernel, *geometry):
 
 def _backward(stride, dilation, padding, residuals, g):
   x, kernel = residuals
-  # By x: the transpose, in which stride and dilation change places.
+  # The derivative with respect to x is the transpose, in which stride and
+  # dilation change places.
   back = tuple(
       (k - 1 - low, d * (n - 1) - s * (m - 1) + low) for k, (low, _), d, n, s, m
       in zip(kernel.shape, padding, dilation, x.shape[1:], stride, g.shape[1:],
@@ -159,13 +179,16 @@ def _turned(kernel):
 
 
 def _pad(x, *padding):
-  """Zeros around the pixels, or fewer pixels where it is negative."""
+  """Adds zeros around the pixels; negative padding removes pixels."""
   widths = [(0, 0), *padding, *[(0, 0)] * (x.ndim - 3)]
   return lax.pad(x, jnp.zeros((), x.dtype), [(*w, 0) for w in widths])
 
 
 def _by_phase(x, kernel, dilation, padding):
-  """Output pixel i dilation + a sees the taps t = low - a, mod dilation."""
+  """Transposed convolution, one phase of the output after the other.
+
+  Output pixel i * dilation + a meets the taps t = low - a, modulo dilation.
+  """
   out = [d * (n - 1) + 2 + low + high - k for d, n, (low, high), k in
          zip(dilation, x.shape[1:], padding, kernel.shape, strict=False)]
   rows = [-(-n // d) for n, d in zip(out, dilation, strict=True)]
@@ -205,7 +228,7 @@ def _dense(x, kernel, padding):
   k_h, k_w, c_in, c_out = kernel.shape
   if k_h * k_w * c_out > c_in:
     return _plain(x, kernel, ONE, ONE, padding)
-  # Fewer numbers leave the product than enter it.
+  # The product has fewer numbers than x.
   y = _pad(jnp.einsum('bijc,hwco->bijhwo', x, kernel), *padding)
   rows, columns = y.shape[1] - k_h + 1, y.shape[2] - k_w + 1
   return sum(y[:, h:h + rows, w:w + columns, h, w]
@@ -213,17 +236,17 @@ def _dense(x, kernel, padding):
 
 
 def _correlate(x, g, kernel, stride, padding):
-  """The derivative by the kernel of `conv`, g being that by its result."""
+  """The derivative of `conv` by its kernel; g is that by its result."""
   k_h, _, c_in, c_out = kernel.shape
-  if stride == ONE and c_out < min(c_in, NARROW):  # The narrower is shifted.
+  if stride == ONE and c_out < min(c_in, NARROW):  # Shift the narrower map.
     back = tuple((k - 1 - low, k - 1 - high) for k, (low, high)
                  in zip(kernel.shape, padding, strict=False))
     return _turned(_correlate(g, x, _turned(kernel), ONE, back))
   batch, *out, _ = g.shape
-  exact = jnp.promote_types(x.dtype, jnp.float32)  # Not a sum of bfloat16.
+  exact = jnp.promote_types(x.dtype, jnp.float32)  # bfloat16 sums lose digits.
 
   def products(x, g):
-    # In the other order XLA would transpose the larger operand.
+    # With the operands swapped, XLA would transpose the larger one.
     return jnp.stack([
         jnp.einsum('bijo,bijc->oc', g, row, preferred_element_type=exact)
         for row in _rows(x, kernel, stride, padding, out)])
@@ -238,7 +261,7 @@ def _correlate(x, g, kernel, stride, padding):
 
 
 def _rows(x, kernel, stride, padding, out):
-  """What each row of taps sees, side by side: k_h times [B, *out, k_w C]."""
+  """The windows of each row of taps: a list of k_h times [B, *out, k_w C]."""
   k_h, k_w = kernel.shape[:2]
   end_h, end_w = (s * (m - 1) + 1 for s, m in zip(stride, out, strict=True))
   x = _pad(x, *((low, end + k - 1 - n - low) for (low, _), end, k, n in zip(

@@ -1,48 +1,56 @@
 """The convolutional network of Wasserstein autoencoders.
 
 Tolstikhin et al., "Wasserstein auto-encoders", 2018, section 4 and appendix E,
-"similar to the DCGAN"; the widths, batch normalisation and initialisation are
-those of its released code, whose decoder starts from 7 x 7 or 8 x 8 pixels and
-ends with a transposed convolution of stride 1.  Images of 32 x 32, which it has
-not, take the same encoder and a decoder of two doublings from 8 x 8.
+"similar to the DCGAN".  Widths, batch normalisation and initialisation are
+those of the released code.  Its decoder starts from 7 x 7 or 8 x 8 pixels and
+ends with a transposed convolution of stride 1.  The paper has no images of
+32 x 32; here they have the same encoder, and the decoder doubles 8 x 8 twice.
 """
 from collections.abc import Sequence
 import functools
 from typing import Annotated
 
 from flax import linen as nn
+import jax
 
 from swae_jax import errors, options
 from swae_jax.networks import base, layers
 
 NORMAL = nn.initializers.normal(.0099999)
 TRUNCATED = nn.initializers.truncated_normal(.0099999)
-# Side of the images -> side of the kernels, side that the decoder starts from,
-# and how often it doubles it.
+# Side of the images: (side of the kernels, first side of the decoder, number
+# of doublings).
 SIZES = {28: (4, 7, 2), 32: (4, 8, 2), 64: (5, 8, 3)}
 
 dense = functools.partial(nn.Dense, kernel_init=NORMAL)
 
 
-def normalized(x, train):
-  """Batch normalisation and ReLU, of the same shape.
+def normalized(x: jax.Array, train: bool) -> jax.Array:
+  """Batch normalisation and ReLU.  [B, ..., n] -> [B, ..., n].
 
-  In training the moments are those of the whole batch, however many devices
-  share it.  What precedes has no bias: its gradient would be zero but for
-  rounding, which Adam turns into steps.
+  In training the moments are those of the whole batch, also where several
+  devices share it.  The layer before must have no bias: the gradient of a bias
+  would be rounding errors alone, and Adam would take steps along them.
   """
   return nn.relu(nn.BatchNorm(
       use_running_average=not train, momentum=.9, epsilon=1e-5)(x))
 
 
 class Encoder(nn.Module):
-  """Four convolutions that halve the sides, then a layer for each output."""
+  """Four convolutions that halve the sides, then a layer for each output.
+
+  Attributes:
+    widths: of the outputs.
+    size: side of the kernels.
+    filters: channels of the last convolution.
+  """
   widths: Sequence[int]
   size: int
   filters: int
 
   @nn.compact
-  def __call__(self, x, train=False):
+  def __call__(self, x: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
     """x [B, H, W, C] -> tuple of [B, width]."""
     for part in (8, 4, 2, 1):
       # TensorFlow's 'SAME', as in the released code.
@@ -54,7 +62,15 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  """A dense layer, transposed convolutions that double, one that does not."""
+  """A dense layer, then transposed convolutions; all but the last double.
+
+  Attributes:
+    channels: of the outputs.
+    size: side of the kernels.
+    start: side of the first map.
+    doublings: number of convolutions that double the sides.
+    filters: channels of the first map.
+  """
   channels: Sequence[int]
   size: int
   start: int
@@ -62,7 +78,8 @@ class Decoder(nn.Module):
   filters: int
 
   @nn.compact
-  def __call__(self, z, train=False):
+  def __call__(self, z: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
     """z [B, D] -> tuple of [B, H, W, c]."""
     conv = functools.partial(
         layers.ConvTranspose, size=self.size, kernel_init=NORMAL)
@@ -83,13 +100,16 @@ def make(shape: Sequence[int], *,
   Args:
     shape: [H, W, C] of an image.
     filters: the greatest number of channels.
+
+  Raises:
+    errors.UserError: the images have another size.
   """
   height, width = shape[:2]
   if height != width or height not in SIZES:
     raise errors.UserError(
         f'network dcgan: images of {height}x{width}: it takes '
-        f'{", ".join(f"{n}x{n}" for n in SIZES)}; resize, or take another '
-        'network')
+        f'{", ".join(f"{n}x{n}" for n in SIZES)}; resize the images, or choose '
+        'another --config.network.name')
   size, start, doublings = SIZES[height]
   return base.Network(
       encoder=lambda *widths: Encoder(widths, size, filters),

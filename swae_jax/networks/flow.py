@@ -1,19 +1,25 @@
-"""An invertible map of codes, for laws richer than the normal."""
+"""An invertible map of codes, for richer distributions than the normal."""
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 
 
 class Flow(nn.Module):
-  """Affine couplings given a context, at the start the identity.
+  """Affine couplings that depend on a context; the identity at first.
 
-  Dinh et al., "Density estimation using Real NVP", 2017: each layer scales and
-  shifts every other axis by what it sees of the rest and, here, of the context.
+  Dinh et al., "Density estimation using Real NVP", 2017.  Each layer scales
+  and shifts every second axis.  Scale and shift depend on the other axes and,
+  in addition to the paper, on the context.
+
+  Attributes:
+    layers: number of couplings.
+    hidden: units of the hidden layer in each coupling.
   """
   layers: int
   hidden: int = 128
 
   @nn.compact
-  def __call__(self, z, context):
+  def __call__(self, z: jax.Array, context: jax.Array) -> jax.Array:
     """z [B, D], context [B, n] -> [B, D]."""
     for i in range(self.layers):
       kept = jnp.arange(z.shape[1])[None] % 2 == i % 2
@@ -21,6 +27,6 @@ class Flow(nn.Module):
       x = nn.relu(nn.Dense(self.hidden)(x))
       scale, shift = jnp.split(nn.Dense(
           2 * z.shape[1], kernel_init=nn.initializers.zeros)(x), 2, axis=1)
-      # Bounded, so that no layer stretches by more than e.
+      # tanh bounds the scale: no layer stretches an axis by more than e.
       z = jnp.where(kept, z, z * jnp.exp(jnp.tanh(scale)) + shift)
     return z

@@ -1,34 +1,40 @@
 """The gated convolutional network of the symmetric autoencoder.
 
-Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, appendix A.3, with the
-initialisation and the width 300 of the VampPrior's network, on which it builds.
-Nothing but the number of channels and the flattened sizes depends on the
-images, which may have any size.
+Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, appendix A.3.  Their
+network builds on that of the VampPrior, whose initialisation and width of 300
+are used here.  Images may have any size.
 
-The modules for two levels of codes are those of Tomczak and Welling, "VAE with
-a VampPrior", 2018, convHVAE (L = 2), as their released code has them.
+The modules for two levels of codes are those of convHVAE (L = 2) in the
+released code of Tomczak and Welling, "VAE with a VampPrior", 2018.
 """
 from collections.abc import Sequence
 import functools
 
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 
 from swae_jax import options
 from swae_jax.networks import base, layers, mlp
 
+# Features, side of the kernel and stride of each convolution.
 STACK = ((32, 7, 1), (32, 3, 2), (64, 5, 1), (64, 3, 2), (6, 3, 1))
 JOINT_STACK = ((32, 3, 1), (32, 3, 2), (64, 3, 1), (64, 3, 2), (6, 3, 1))
 
 
 class Encoder(nn.Module):
-  """Five gated convolutions, then a linear layer for each output."""
+  """Five gated convolutions, then a linear layer for each output.
+
+  Attributes:
+    widths: of the outputs.
+  """
   widths: Sequence[int]
 
   @nn.compact
-  def __call__(self, x, train=False):
+  def __call__(self, x: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
     """x [B, H, W, C] -> tuple of [B, width]."""
-    del train  # It does the same in training.
+    del train  # The encoder does the same in training.
     for features, size, stride in STACK:
       x = layers.GatedConv(features, size, stride)(x)
     x = layers.flatten(x)  # 6 ceil(H / 4) ceil(W / 4) numbers.
@@ -36,15 +42,20 @@ class Encoder(nn.Module):
 
 
 class JointEncoder(nn.Module):
-  """Five gated convolutions of x beside a gated layer of z, then one of both.
+  """Five gated convolutions of x and a gated layer of z.
 
-  A linear layer follows for each output.
+  A gated layer joins both; a linear layer follows for each output.
+
+  Attributes:
+    widths: of the outputs.
+    hidden: units of the gated layer that joins both.
   """
   widths: Sequence[int]
   hidden: int
 
   @nn.compact
-  def __call__(self, x, z, train=False):
+  def __call__(self, x: jax.Array, z: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
     """x [B, H, W, C], z [B, D] -> tuple of [B, width]."""
     del train
     for features, size, stride in JOINT_STACK:
@@ -56,14 +67,21 @@ class JointEncoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  """Two gated dense layers, then convolutions at the full resolution."""
+  """Two gated dense layers, then convolutions at the full resolution.
+
+  Attributes:
+    channels: of the outputs.
+    shape: [H, W, C] of an image.
+    hidden: units of the first dense layer; each code has one of its own.
+  """
   channels: Sequence[int]
   shape: Sequence[int]
   hidden: int
 
   @nn.compact
-  def __call__(self, *codes, train=False):
-    """Codes [B, D], of one level or more -> tuple of [B, H, W, c]."""
+  def __call__(self, *codes: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
+    """Codes [B, D] of one or more levels -> tuple of [B, H, W, c]."""
     del train
     height, width, depth = self.shape
     x = jnp.concatenate(
@@ -79,7 +97,7 @@ class Decoder(nn.Module):
 
 def make(shape: Sequence[int], *,
          hidden: options.Count = 300) -> base.Network:
-  """Gated convolutions for images of `shape`.
+  """Gated convolutions for images of any size.
 
   Args:
     shape: [H, W, C] of an image.

@@ -1,9 +1,10 @@
-"""Perceptrons, for vectors held as images of shape [1, 1, d] and for images."""
+"""Perceptrons, for images and for vectors, which have the shape [1, 1, d]."""
 from collections.abc import Sequence
 import functools
 import math
 
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 
 from swae_jax import options
@@ -13,7 +14,13 @@ from swae_jax.networks import base, layers
 class MLP(nn.Module):
   """Hidden layers, then a linear layer for each output.
 
-  Each input has a first layer of its own; their outputs are concatenated.
+  Each input has a first layer of its own; the next layer joins them.
+
+  Attributes:
+    shapes: of the outputs, without the batch.
+    hidden: units of each hidden layer.
+    depth: number of hidden layers.
+    gated: hidden layers are gated; otherwise they end in a ReLU.
   """
   shapes: Sequence[Sequence[int]]
   hidden: int
@@ -21,9 +28,10 @@ class MLP(nn.Module):
   gated: bool = True
 
   @nn.compact
-  def __call__(self, *inputs, train=False):
+  def __call__(self, *inputs: jax.Array, train: bool = False
+               ) -> tuple[jax.Array, ...]:
     """Arrays [B, ...] -> tuple of [B, *shape]."""
-    del train  # It does the same in training.
+    del train  # The network does the same in training.
     x = jnp.concatenate(
         [self.layer(layers.flatten(x)) for x in inputs], axis=1)
     for _ in range(self.depth - 1):
@@ -31,8 +39,8 @@ class MLP(nn.Module):
     return tuple(layers.linear(x, math.prod(shape)).reshape(-1, *shape)
                  for shape in self.shapes)
 
-  def layer(self, x):
-    """x [B, n] -> [B, hidden]."""
+  def layer(self, x: jax.Array) -> jax.Array:
+    """A hidden layer.  x [B, n] -> [B, hidden]."""
     if self.gated:
       return layers.GatedDense(self.hidden)(x)
     return nn.relu(layers.linear(x, self.hidden))
@@ -40,12 +48,12 @@ class MLP(nn.Module):
 
 def make(shape: Sequence[int], *, hidden: options.Count = 300,
          depth: options.Count = 2, gated: bool = True) -> base.Network:
-  """Perceptrons for images or vectors of `shape`.
+  """Perceptrons for images or vectors of any size.
 
   Args:
     shape: [H, W, C] of an example; [1, 1, d] for vectors.
     hidden: units of each hidden layer.
-    depth: hidden layers before the outputs.
+    depth: number of hidden layers.
     gated: hidden layers are gated; otherwise they end in a ReLU.
   """
   mlp = functools.partial(MLP, hidden=hidden, depth=depth, gated=gated)

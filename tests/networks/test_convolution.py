@@ -24,9 +24,9 @@ QUICK = {'xla_backend_optimization_level': 0,
          'xla_llvm_disable_expensive_passes': True}
 
 
-def arrays(size, h, w, c_in, c_out, dtype='float64'):
+def arrays(size, h, w, c_in, c_out, dtype='float64', batch=3):
   rng = np.random.default_rng(0)
-  return (rng.normal(size=(3, h, w, c_in)).astype(dtype),
+  return (rng.normal(size=(batch, h, w, c_in)).astype(dtype),
           rng.normal(size=(size, size, c_in, c_out)).astype(dtype))
 
 
@@ -69,36 +69,28 @@ def test_forms_agree(case, transposed):
 
 
 @pytest.mark.parametrize('transposed', [False, True])
-@pytest.mark.parametrize('case', [
-    (4, 2, 7, 6, 2, 3, 'SAME'), (3, 1, 5, 4, 9, 10, 'SAME'),
-    (3, 1, 5, 4, 3, 1, 'VALID')], ids=str)
-def test_large_kernels_and_blocks(case, transposed, monkeypatch):
-  monkeypatch.setattr(convolution, 'LARGE', 10)
-  monkeypatch.setattr(convolution, 'BLOCK', 1)  # One image in each.
-  test_forms_agree(case, transposed)
+@pytest.mark.parametrize('batch, shape', [
+    (6, (3, 1, 32, 40, 9, 10)),  # a few images in each block of the batch
+    (5, (3, 1, 32, 40, 9, 10)),  # a prime number of images
+    (4, (4, 2, 64, 65, 2, 3)),  # one image in each block
+    (2, (4, 2, 5, 4, 512, 513))], ids=str)  # a kernel of 4 million numbers
+def test_forms_agree_on_large_arrays(batch, shape, transposed):
+  size, stride, *_ = shape
+  padding = pads(size, stride, 'SAME', shape[2:4], transposed)
+  op = convolution.conv_transpose if transposed else convolution.conv
+  with jax.enable_x64(True):
+    check(lambda x, k: op(x, k, (stride, stride), padding),
+          arrays(size, *shape[2:], batch=batch), 1e-11)
 
 
-@pytest.mark.parametrize('batch, block, count', [
-    (6, 1, 6), (6, 13, 3), (6, 36, 2), (6, 37, 1), (6, 999, 1), (5, 13, 1)])
-def test_blocks_divide_the_batch(batch, block, count, monkeypatch):
-  monkeypatch.setattr(convolution, 'BLOCK', block)
-  x = jax.ShapeDtypeStruct((batch, 3, 4, 9), 'float32')
-  kernel = jax.ShapeDtypeStruct((3, 3, 9, 10), 'float32')
-  g = jax.ShapeDtypeStruct((batch, 3, 4, 10), 'float32')
-  jaxpr = jax.make_jaxpr(lambda *a: convolution._correlate(
-      *a, (1, 1), ((1, 1), (1, 1))))(x, g, kernel)
-  scans = [e for e in jaxpr.eqns if e.primitive.name == 'scan']
-  assert [e.params['length'] for e in scans] == [count]
-
-
-def test_sums_of_bfloat16_are_exact(monkeypatch):
-  """In bfloat16 256 + 1 is 256."""
-  monkeypatch.setattr(convolution, 'BLOCK', 1)
-  x, kernel = (jnp.ones(s, 'bfloat16') for s in ((512, 1, 1, 9), (1, 1, 9, 9)))
+def test_sums_of_bfloat16_are_exact():
+  """In bfloat16 2^19 + 2^11 is 2^19; there are 512 images of 2^11 pixels."""
+  x = jnp.ones((512, 1, 2048, 9), 'bfloat16')
+  kernel = jnp.ones((1, 1, 9, 9), 'bfloat16')
   loss = lambda k: jnp.sum(convolution.conv(x, k, (1, 1), ((0, 0), (0, 0))))
   slope = jax.jit(jax.grad(loss))(kernel)
   assert slope.dtype == 'bfloat16'
-  np.testing.assert_array_equal(slope.astype('float32'), 512)
+  np.testing.assert_array_equal(slope.astype('float32'), 2**20)
 
 
 @pytest.mark.parametrize('factor, size', [(2, 3), (2, 4), (3, 3), (3, 1)])
@@ -216,12 +208,17 @@ def test_layer_refuses_what_it_would_get_wrong():
       layers.conv(2, 3, **option).init(jax.random.key(0), x)
 
 
-def test_form():
+def test_the_form_holds_inside_the_block_alone():
+  """'phases' has no derivative in forward mode, 'plain' has."""
+  x, kernel = arrays(3, 4, 4, 2, 2, 'float32')
+  slope = lambda: jax.jvp(lambda k: convolution.conv(
+      x, k, (1, 1), ((1, 1), (1, 1))), (kernel,), (kernel,))
   assert convolution.default() == 'phases'  # On a CPU.
   with pytest.raises(ValueError, match="'fast': choose one of plain, phases"):
     with convolution.form('fast'):
       pass
   with pytest.raises(ZeroDivisionError), convolution.form('plain'):
-    assert convolution._chosen() is convolution._plain
+    slope()
     raise ZeroDivisionError
-  assert convolution._chosen() is convolution._phases
+  with pytest.raises(TypeError, match='forward-mode'):
+    slope()

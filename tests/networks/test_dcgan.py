@@ -81,12 +81,6 @@ def test_other_sizes_are_refused(shape):
     dcgan.make(shape)
 
 
-@pytest.mark.parametrize('filters', [0, 12])
-def test_filters_must_divide(filters):
-  with pytest.raises(errors.UserError, match=f'filters={filters}: .* of 8'):
-    dcgan.make((28, 28, 1), filters=filters)
-
-
 def torch_normalized(x, params, stats, train):
   torch = pytest.importorskip('torch')
   t = lambda a: torch.from_numpy(np.array(a))

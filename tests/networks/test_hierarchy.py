@@ -4,7 +4,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from swae_jax import errors
 from swae_jax.networks import NETWORKS
 
 D, SHAPE = 5, (8, 12, 3)
@@ -88,8 +87,3 @@ def test_perceptron(gated, depth):
       h = affine(params[f'Dense_{i}'], h).clip(0)
   last = params['Dense_0' if gated else f'Dense_{depth}']
   np.testing.assert_allclose(y[0], affine(last, h), rtol=1e-4, atol=1e-5)
-
-
-def test_a_perceptron_has_a_layer():
-  with pytest.raises(errors.UserError, match='depth=0'):
-    NETWORKS['mlp'](SHAPE, depth=0)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from swae_jax import errors, networks
+from swae_jax import errors, options
 from swae_jax.networks import NETWORKS
 
 D = 5
@@ -94,14 +94,25 @@ def test_an_example_does_not_see_the_others(name):
 @pytest.mark.parametrize('side', range(4, 68, 4))
 def test_avgpool_takes_every_multiple_of_4(side):
   shape = (side, 68 - side, 1)
-  out, _ = shapes_of(networks.NETWORKS['avgpool'](shape).decoder(1), (2, D))
+  out, _ = shapes_of(NETWORKS['avgpool'](shape).decoder(1), (2, D))
   assert out == [(2, *shape)]
 
 
 @pytest.mark.parametrize('shape, said', [
-    ((28, 30, 1), 'images of 28x30.* 28 or 32 for 30'),
-    ((2, 8, 1), 'images of 2x8.* 4 for 2'),
+    ((28, 30, 1), 'images of 28x30.* 28 or 32 instead of 30'),
+    ((2, 8, 1), 'images of 2x8.* 4 instead of 2'),
     ((1, 1, 2), 'images of 1x1')])
 def test_avgpool_refuses_the_rest(shape, said):
   with pytest.raises(errors.UserError, match=said):
     NETWORKS['avgpool'](shape)
+
+
+@pytest.mark.parametrize('name, option, said', [
+    ('dcgan', {'filters': 0}, 'filters=0: it must be at least 8'),
+    ('dcgan', {'filters': 12}, 'filters=12: .* a multiple of 8'),
+    ('mlp', {'depth': 0}, 'depth=0: it must be at least 1'),
+    ('avgpool', {'channels': 0}, 'channels=0'),
+    ('gated_conv', {'hidden': .5}, 'hidden=0.5: it must be a whole number')])
+def test_options_out_of_range_are_refused(name, option, said):
+  with pytest.raises(errors.UserError, match=f'--config.network.{name}.{said}'):
+    options.check(f'config.network.{name}', options.of(NETWORKS[name]), option)
