@@ -108,7 +108,7 @@ class Console:
     """
     config, dataset, step = run.config, run.dataset, int(state.step)
     self._workdir = workdir
-    splits = ', '.join(f'{len(getattr(dataset, split).images):,} {split}'
+    splits = ', '.join(f'{len(getattr(dataset, split).images)} {split}'
                        for split in ('train', 'valid', 'test'))
     shape = 'x'.join(map(str, dataset.train.images.shape[1:]))
     parts = [f'{part} {config[part].name}' for part in (
