@@ -1,25 +1,31 @@
-"""What goes wrong, as one line that says what, where, what to do, and a code.
+"""Errors that a person can act on, each one line with an exit code.
+
+The line says what is wrong, where, and what to do.
 
   0    done, or done before
-  1    a fault of the program; its traceback is in a file
+  1    a fault of the program; a file holds its traceback
   2    a request that cannot be carried out
   65   damaged data, or no usable checkpoint
   66   missing data or weights
   70   the training has diverged
   73   the workdir cannot be written
   74   the disk is full, or fails
-  75   somebody is in the way; try again later
-  124  the watchdog found no progress; the same command goes on
-  130  stopped by SIGINT, saved
+  75   another process uses the run; try again later
+  124  the watchdog saw no step for too long; the same command goes on
+  129  stopped by SIGHUP, saved; the same command goes on
+  130  stopped by SIGINT, saved; the same command goes on
   143  stopped by SIGTERM, saved; the same command goes on
 """
+from collections.abc import Iterator
 import contextlib
 import errno
+import os
 import pathlib
 import sys
 import tempfile
 import time
 import traceback
+from typing import Any, NoReturn
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -71,36 +77,36 @@ class SaveFailed(UserError):
 
 
 class Busy(UserError):
-  """Another process is in the way, for now; exit code 75."""
+  """Another process uses the run at the moment; exit code 75."""
   code = 75
 
 
 class Stopped(UserError):
-  """A signal has ended the run; exit code 128 + its number."""
+  """A signal has ended the run; exit code 128 + the number of the signal."""
 
-  def __init__(self, text, number):
+  def __init__(self, text: str, number: int):
     super().__init__(text)
     self.code = 128 + number
 
 
-def chain(error):
-  """An error and all those that it comes from, itself first."""
-  found = []
+def chain(error: BaseException | None) -> list[BaseException]:
+  """The error, its cause, the cause of the cause and so on."""
+  found: list[BaseException] = []
   while error is not None and error not in found:
     found.append(error)
     error = error.__cause__ or error.__context__
   return found
 
 
-def is_full(error):
-  """Whether there was no room to write; TensorStore tells it by text only."""
+def is_full(error: BaseException) -> bool:
+  """Whether the disk was full.  TensorStore says so in its text only."""
   return any(getattr(e, 'errno', None) in FULL
              or 'No space left' in str(e) or 'Disk quota' in str(e)
              for e in chain(error))
 
 
-def missing(module):
-  """The error that says how to install a module of an extra, or None."""
+def missing(module: str | None) -> MissingPackage | None:
+  """The error that says how to install the module; None if no extra has it."""
   module = (module or '').partition('.')[0]
   if module not in EXTRAS:
     return None
@@ -108,8 +114,8 @@ def missing(module):
                         f"pip install 'swae_jax[{EXTRAS[module]}]'")
 
 
-def explain(error):
-  """(exit code, what to say) of an error of any type."""
+def explain(error: BaseException) -> tuple[int, str]:
+  """The exit code and the line for an error of any type."""
   text = ' '.join(str(error).split()) or type(error).__name__
   if isinstance(error, UserError):
     return error.code, text
@@ -120,26 +126,40 @@ def explain(error):
   if isinstance(error, OSError) and error.errno in REFUSED:
     return 73, f'{text}; give a --workdir that can be written'
   if isinstance(error, OSError) and error.errno == errno.EIO:
-    return 74, f'{text}; see to the disk and run the same command'
+    return 74, f'{text}; check the disk and run the same command'
   if 'RESOURCE_EXHAUSTED' in text or isinstance(error, MemoryError):
     return 2, ('out of memory; try a smaller --config.train.batch_size: '
                f'{text[:200]}')
   return 1, f'{type(error).__name__}: {text[:200]}'
 
 
-def write_traceback(error, folder):
-  """Writes the traceback into a file of the folder, or beside all runs."""
-  # One in a bucket may be what has failed, and is no folder here.
+def write_traceback(error: BaseException, folder: Any = None) -> pathlib.Path:
+  """Writes the traceback into a new file; returns its path.
+
+  Args:
+    error: the error.
+    folder: where the file goes; the temporary folder if it is no local folder,
+      as a bucket is none.
+  """
   if not folder or not pathlib.Path(folder).is_dir():
     folder = tempfile.gettempdir()
-  folder = pathlib.Path(folder)
-  path = folder / time.strftime('error-%Y%m%d-%H%M%S.txt')
-  path.write_text(''.join(traceback.format_exception(error)))
-  return path
+  # A new file for this user alone: others could plant a link of a known name.
+  number, path = tempfile.mkstemp(
+      prefix=time.strftime('error-%Y%m%d-%H%M%S-'), suffix='.txt', dir=folder)
+  with os.fdopen(number, 'w', errors='backslashreplace') as file:
+    file.write(''.join(traceback.format_exception(error)))
+  return pathlib.Path(path)
 
 
-def end(error, folder=None, verbose=False):
-  """Leaves with one line on what is wrong, and its exit code."""
+def end(error: BaseException, folder: Any = None,
+        verbose: bool = False) -> NoReturn:
+  """Ends the process with one line on the error, and its exit code.
+
+  Args:
+    error: the error.
+    folder: where the traceback of an unexpected error goes.
+    verbose: also prints the traceback.
+  """
   if isinstance(error, ModuleNotFoundError):
     error = missing(error.name) or error
   code, text = explain(error)
@@ -148,18 +168,20 @@ def end(error, folder=None, verbose=False):
   if not isinstance(error, (UserError, KeyboardInterrupt)):
     try:
       text += f'; the traceback is in {write_traceback(error, folder)}'
-    except OSError:  # No room for it, either.
+    except OSError:  # The disk is full.
       text += '; --verbose shows the traceback'
+  # A path may hold bytes that the terminal's encoding lacks.
+  text = text.encode(errors='backslashreplace').decode()
   print(f'swae_jax: {text}', file=sys.stderr, flush=True)
   sys.exit(code)
 
 
 @contextlib.contextmanager
-def one_line(folder=None, verbose=False):
-  """Ends the program, as `end` does, where its block raises an error."""
+def one_line(folder: Any = None, verbose: bool = False) -> Iterator[None]:
+  """Ends the process by `end` where the block raises an error."""
   try:
     yield
   except BrokenPipeError:
-    raise  # Nobody reads the output any more; a traceback would help nobody.
+    raise  # The reader of the output has gone; a line would reach nobody.
   except (Exception, KeyboardInterrupt) as e:
     end(e, folder, verbose)

@@ -5,12 +5,18 @@ several processes, share one cache: it halves the time.
 """
 import os
 import shutil
+import signal
 import tempfile
 
 CACHE = 'JAX_COMPILATION_CACHE_DIR'
 if CACHE not in os.environ:  # The workers of pytest-xdist inherit it.
   os.environ[CACHE] = tempfile.mkdtemp(prefix='swae_jax_tests_')
   os.environ['SWAE_JAX_TESTS_OWN_CACHE'] = str(os.getpid())
+
+# A script that starts the tests in its background has them ignore SIGINT, and
+# the programs that they start would do so, too.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+  signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import jax  # noqa: E402
 

@@ -1,10 +1,12 @@
-"""Which processes make up a run: what flags say, or the cluster around it.
+"""The processes of a run, from flags or from the variables of a cluster.
 
-jax.distributed.initialize() can find a cluster by itself, but fails where
-there is none, and says nothing while it waits; this finds out first.
+jax.distributed.initialize() finds a cluster too, but fails where there is none
+and prints nothing while it waits.  This module looks first, so that a run can
+say which processes it waits for.
 """
+from collections.abc import Mapping
 import importlib.util
-from typing import NamedTuple
+from typing import Any, NamedTuple
 import urllib.request
 
 from swae_jax import errors
@@ -12,18 +14,18 @@ from swae_jax import errors
 
 class Cluster(NamedTuple):
   """Processes that train together."""
-  processes: int  # How many.
-  coordinator: str  # Where they meet, for people to read.
-  options: dict  # What jax.distributed.initialize has to be told.
+  processes: int  # Their number.
+  coordinator: str  # The address of process 0, for people to read.
+  options: dict[str, Any]  # Arguments of jax.distributed.initialize.
 
 
-def by_flags(coordinator, processes, process):
-  """The Cluster that flags describe; None if there are none."""
+def by_flags(coordinator: str, processes: int, process: int) -> Cluster | None:
+  """The Cluster that the flags describe; None if they are not given."""
   if not coordinator:
     if processes != 1 or process != 0:
       raise errors.UserError(
           f'--processes={processes} --process={process} need '
-          '--coordinator=HOST:PORT, the same for all: where process 0 listens')
+          '--coordinator=HOST:PORT, the address of process 0')
     return None
   host, _, port = coordinator.rpartition(':')
   if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
@@ -36,65 +38,65 @@ def by_flags(coordinator, processes, process):
     raise errors.UserError(
         f'--process={process} is none of the --processes={processes}: '
         f'0 to {processes - 1}')
-  # Given all this, JAX would still look for a cluster, to choose one device.
+  # Without 'deactivate' JAX looks for a cluster all the same, and may then give
+  # this process one device only.
   return Cluster(processes, coordinator, {
       'coordinator_address': coordinator, 'num_processes': processes,
       'process_id': process, 'cluster_detection_method': 'deactivate'})
 
 
-def by_environment(env):
-  """The Cluster that environment variables describe; None if there is none.
+def by_environment(env: Mapping[str, str]) -> Cluster | None:
+  """The Cluster that environment variables describe, or None.
 
-  In the order in which JAX looks, so that it finds the same.
+  The order is that of JAX, so that JAX joins the same cluster.
   """
-  found = (find(env) for find in (open_mpi, slurm, tpu))
-  return next((cluster for cluster in found if cluster), None)
+  return open_mpi(env) or slurm(env) or tpu(env)
 
 
-def open_mpi(env):
-  """Processes of mpirun."""
+def open_mpi(env: Mapping[str, str]) -> Cluster | None:
+  """The processes of mpirun, or None."""
   count = int(env.get('OMPI_COMM_WORLD_SIZE', 1))
   if count < 2:
     return None
-  if 'OMPI_MCA_orte_hnp_uri' not in env:  # Open MPI 5 has no such thing.
+  if 'OMPI_MCA_orte_hnp_uri' not in env:  # Open MPI 5 lacks it.
     raise errors.UserError(
-        'this Open MPI does not say where its processes meet; give each '
+        'this Open MPI does not name a host for its processes; give each '
         '--coordinator=HOST:PORT --processes=$OMPI_COMM_WORLD_SIZE '
         '--process=$OMPI_COMM_WORLD_RANK')
   return Cluster(count, 'the host of mpirun', {})
 
 
-def slurm(env):
-  """Tasks of srun."""
+def slurm(env: Mapping[str, str]) -> Cluster | None:
+  """The tasks of srun, or None."""
   names = ('SLURM_JOB_ID', 'SLURM_STEP_NODELIST', 'SLURM_NTASKS',
            'SLURM_PROCID', 'SLURM_LOCALID')
   if not all(name in env for name in names):
     return None
   tasks = int(env['SLURM_NTASKS'])
-  # The shell of an interactive job has all these, and is alone in its step.
+  # The shell of an interactive job has these variables too, but is alone.
   if min(tasks, int(env.get('SLURM_STEP_NUM_TASKS', tasks))) < 2:
     return None
   one_a_node = tasks == int(env.get('SLURM_STEP_NUM_NODES', 0))
-  seen = env.get('CUDA_VISIBLE_DEVICES', '').split(',')
-  if not one_a_node and env.get('SLURM_GPUS_PER_TASK') == str(len(seen)):
+  visible = env.get('CUDA_VISIBLE_DEVICES', '').split(',')
+  if not one_a_node and env.get('SLURM_GPUS_PER_TASK') == str(len(visible)):
     raise errors.UserError(
         'srun --gpus-per-task hides the GPUs of the other tasks of a node, '
-        'which JAX has to see; use --gpus-per-node')
+        'which JAX must see; use --gpus-per-node')
   options = {}
-  # Left alone, JAX gives a task one GPU, also where it is alone on its node.
+  # By itself JAX gives each task one GPU, also the only task of a node.
   if one_a_node and env.get('SLURM_GPUS_ON_NODE', '').isdecimal():
     options['local_device_ids'] = list(range(int(env['SLURM_GPUS_ON_NODE'])))
   return Cluster(tasks, f'the first of {env["SLURM_STEP_NODELIST"]}', options)
 
 
-def tpu(env):
-  """The hosts of a TPU slice, or of several: on GKE, or a Cloud TPU VM."""
+def tpu(env: Mapping[str, str]) -> Cluster | None:
+  """The hosts of TPU slices, on GKE or on Cloud TPU VMs, or None."""
   hosts = env.get('TPU_PROCESS_ADDRESSES') or env.get('TPU_WORKER_HOSTNAMES')
-  if hosts:  # Of host, or host:port.
+  if hosts:  # A list of host or host:port.
     hosts = [host.split(':')[0] for host in hosts.split(',')]
   elif 'TPU_SKIP_MDS_QUERY' in env or not importlib.util.find_spec('libtpu'):
-    return None  # JAX sets it, when imported, where there are no TPU chips.
-  else:  # Of host, or name:id:host.
+    return None  # The import of JAX sets it where there are no TPU chips.
+  else:  # A list of host or name:id:host.
     hosts = [host.split(':')[-1] for host in
              metadata('worker-network-endpoints', env).split(',')]
   count = len(hosts) * int(env.get('MEGASCALE_NUM_SLICES') or 1)
@@ -105,7 +107,7 @@ def tpu(env):
   return Cluster(count, f'{first}:{port}', {})
 
 
-def metadata(key, env):
+def metadata(key: str, env: Mapping[str, str]) -> str:
   """An attribute of this virtual machine on Google Cloud; '' if unknown."""
   server = env.get('GCE_METADATA_IP', 'metadata.google.internal')
   request = urllib.request.Request(

@@ -1,23 +1,48 @@
 """What a person sees of a run: a summary, its progress, its results."""
-import sys
+import atexit
+from collections.abc import Iterable, Mapping, Sequence
+import io
+import math
+import shlex
 import time
+from typing import Any
 
 import jax
-import tqdm
+import rich.cells
+import rich.console
+import rich.live
+import rich.progress_bar
+import rich.table
+import rich.text
+
+SILENCE = 30.  # Seconds after which a line is due, also between logged steps.
+SHORTEST_BAR = 16  # Columns; other metrics than the loss are shown beside it.
 
 
-def table(rows, head):
-  """Aligned columns of text: the first to the left, the others to the right."""
-  rows = [head, *([str(cell) for cell in row] for row in rows)]
-  widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-  return '\n'.join('  '.join(
-      cell.ljust(width) if i == 0 else cell.rjust(width)
-      for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
-      for row in rows)
+def table(rows: Iterable[Sequence[Any]], head: Sequence[str]) -> str:
+  """Columns of text: the first aligned to the left, the others to the right."""
+  file = io.StringIO()
+  rich.console.Console(file=file, width=10_000).print(_table(rows, head))
+  return '\n'.join(line.rstrip() for line in file.getvalue().splitlines())
 
 
-def parameters(variables):
-  """(name, tensors, numbers) of each part of each player, then the total."""
+def _table(rows: Iterable[Sequence[Any]],
+           head: Sequence[str]) -> rich.table.Table:
+  grid = rich.table.Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+  for i, name in enumerate(head):
+    # Names that do not fit fold into two lines; nothing is cut.
+    grid.add_column(name, justify='right' if i else 'left', overflow='fold')
+  for row in rows:
+    grid.add_row(*(rich.text.Text(str(cell)) for cell in row))
+  return grid
+
+
+def parameters(variables: Any) -> list[tuple[str, int, str]]:
+  """(name, tensors, numbers) of each part of each player, then the total.
+
+  Args:
+    variables: a systems.base.Variables.
+  """
   rows = []
   for player, tree in variables.params.items():
     for part, inner in tree.items():
@@ -29,100 +54,224 @@ def parameters(variables):
   return rows
 
 
+def number(value: float) -> str:
+  """A metric with at least four digits that say something."""
+  size = abs(value)
+  if not math.isfinite(value) or size >= 1e7 or 0 < size < 1e-3:
+    return f'{value:.3g}'
+  return f'{value:,.{4 if size < 10 else 2 if size < 1000 else 1}f}'
+
+
+def duration(seconds: float) -> str:
+  """1:05 for 65 seconds, 2:00:00 for two hours."""
+  minutes, seconds = divmod(round(seconds), 60)
+  hours, minutes = divmod(minutes, 60)
+  return (f'{hours}:{minutes:02}:{seconds:02}' if hours
+          else f'{minutes}:{seconds:02}')
+
+
 class Console:
-  """One bar with the time to go on a terminal, plain lines elsewhere."""
+  """A line of progress on a terminal, plain lines elsewhere.
 
-  def __init__(self, quiet=False):
+  The loop calls `tick` after every step, `step` with the metrics of the
+  logged ones, and `close` at its end.
+  """
+
+  def __init__(self, quiet: bool = False):
     self.quiet = quiet
-    self.bar = None
+    # In a notebook rich would need widgets, so plain lines are printed.
+    self._rich = rich.console.Console(soft_wrap=True, highlight=False)
+    self._terminal = (
+        self._rich.is_terminal and not self._rich.is_jupyter
+        and not self._rich.is_dumb_terminal and not quiet)
+    self._live = None
+    self._workdir = None
+    self._metrics: dict[str, float] = {}
+    self.begin(0, 0, 0)
 
-  def line(self, text):
+  def line(self, text: str) -> None:
     """Prints a line, or several."""
-    if not self.quiet:
+    if self.quiet:
+      return
+    if self._terminal:  # Above the line of progress, if there is one.
+      self._rich.print(rich.text.Text(text))
+    else:
       print(text, flush=True)
 
-  def start(self, run, state, workdir):
-    """Devices, data, parameters, and whether the run is new."""
-    devices = run.mesh.devices.flat
-    splits = ', '.join(f'{len(getattr(run.dataset, split).images)} {split}'
+  def start(self, run: Any, state: Any, workdir: Any) -> None:
+    """Shows devices, data, system, parameters, and where the run begins.
+
+    Args:
+      run: the parts of the run, a training.build.Run.
+      state: the state from which the run goes on.
+      workdir: the folder of the run.
+    """
+    config, dataset, step = run.config, run.dataset, int(state.step)
+    self._workdir = workdir
+    splits = ', '.join(f'{len(getattr(dataset, split).images)} {split}'
                        for split in ('train', 'valid', 'test'))
-    shape = 'x'.join(map(str, run.dataset.train.images.shape[1:]))
-    self.line(f'devices   {run.mesh.size} x {devices[0].device_kind}, '
-              f'{jax.process_count()} process(es), jax {jax.__version__}')
-    self.line(f'data      {run.dataset.name} {shape}: {splits}'
-              f'{", binarised at each step" if run.dataset.binarize else ""}')
-    self.line(f'          differs from the full set: '
-              f'{run.dataset.provenance["difference"]}')
-    parts = [f'{part} {run.config[part].name}' for part in (
-        'penalty', 'network', 'prior') if part in run.config]
-    self.line(f'system    {run.config.system.name}, {", ".join(parts)}, '
-              f'{run.config.latents} latents')
-    self.line(table(parameters(state.variables),
-                    ('parameters', 'tensors', 'numbers')))
-    step = int(state.step)
-    self.line(f'workdir   {workdir}')
-    self.line(f'steps     {run.steps} of {run.config.train.batch_size} '
-              f'examples; {f"resuming at step {step}" if step else "new run"}')
-    self.begin(step, run.steps, run.config.train.batch_size)
+    shape = 'x'.join(map(str, dataset.train.images.shape[1:]))
+    parts = [f'{part} {config[part].name}' for part in (
+        'penalty', 'network', 'prior') if part in config]
+    for name, text in (
+        ('devices', f'{run.mesh.size} x '
+         f'{run.mesh.devices.flat[0].device_kind}, {jax.process_count()} '
+         f'process{"es" * (jax.process_count() > 1)}, jax {jax.__version__}'),
+        ('data', f'{dataset.name} {shape}: {splits}'
+         f'{", binarised at each step" if dataset.binarize else ""}'),
+        ('', f'differs from the full set: {dataset.provenance["difference"]}'),
+        ('system', f'{config.system.name}: {", ".join(parts)}, '
+         f'{config.latents} latents'),
+        ('workdir', workdir),
+        ('steps', f'{run.steps} of {config.train.batch_size} examples; '
+         f'{f"resuming at step {step}" if step else "new run"}')):
+      self.line(f'{name:<10}{text}')
+    self.table(parameters(state.variables),
+               ('parameters', 'tensors', 'numbers'))
+    self.begin(step, run.steps, config.train.batch_size)
 
-  def compiled(self, seconds, cost, memory):
-    """What the compiler says of the step."""
+  def table(self, rows: Iterable[Sequence[Any]], head: Sequence[str]) -> None:
+    """Prints a table between empty lines."""
+    if self._terminal:
+      self.line('')
+      self._rich.print(_table(rows, head), soft_wrap=False)
+      self.line('')
+    else:
+      self.line(f'\n{table(rows, head)}\n')
+
+  def compiled(self, seconds: float, cost: Mapping[str, float],
+               memory: Any) -> None:
+    """Shows what the compiler says of the step.
+
+    Args:
+      seconds: the time of the compilation.
+      cost: `cost_analysis()` of the compiled step.
+      memory: `memory_analysis()` of the compiled step.
+    """
     flops = cost.get('flops', 0.) / self.batch_size
-    self.line(f'step      {flops / 1e9:.3g} GFLOP an example, '
-              f'{memory.temp_size_in_bytes / 2**20:.0f} MiB of temporaries; '
-              f'compiled in {seconds:.1f} s')
+    self.line(f'compiled in {seconds:.1f} s: {flops / 1e9:.3g} GFLOP an '
+              f'example, {memory.temp_size_in_bytes / 2**20:.0f} MiB of '
+              'temporaries')
 
-  def valid(self, step, loss, better):
-    """Shows a validation loss."""
-    self.say(f'step {step}/{self.steps} valid loss {loss:.4f}'
-             f'{", the best so far" if better else ""}')
+  def begin(self, step: int, steps: int, batch_size: int) -> None:
+    """Notes where the run begins; the clock starts at the first step."""
+    self.now, self.steps, self.batch_size = step, steps, batch_size
+    self._first = self._since = None
+    self._shown = time.monotonic()
 
-  def say(self, text):
-    """A line that does not break the bar."""
-    if self.bar is not None:
-      self.bar.write(text)
-    else:
-      self.line(text)
+  def tick(self, step: int) -> None:
+    """Notes that a step is done; cheap enough for every step."""
+    self.now, now = step, time.monotonic()
+    if self._since is None:  # The compiler's time is not the pace.
+      self._first, self._since, self._shown = step, now, now
+      if self._terminal:
+        self._live = rich.live.Live(
+            self, console=self._rich, vertical_overflow='crop')
+        self._live.start()
+        # Live hides the cursor, and a process that a signal ends at once
+        # could not show it again.
+        self._rich.show_cursor(True)
+        atexit.register(self.close)
+    elif self._live is None and now - self._shown >= SILENCE:
+      self._print_step(self._metrics)
 
-  def begin(self, step, steps, batch_size):
-    """Starts the clock."""
-    self.first = self.last = step
-    self.steps, self.batch_size = steps, batch_size
-    self.since = None  # The first lines of a run wait for the compiler.
-    if sys.stderr.isatty() and not self.quiet:
-      self.bar = tqdm.tqdm(total=steps, initial=step, unit='step')
-
-  def step(self, step, metrics):
+  def step(self, step: int, metrics: Mapping[str, float]) -> None:
     """Shows the metrics of a step."""
-    shown = ' '.join(f'{k} {v:.4g}' for k, v in metrics.items())
-    if self.bar is not None:
-      self.bar.set_postfix_str(shown, refresh=False)
-      self.bar.update(step - self.last)
-    else:
-      self.line(f'step {step}/{self.steps} {shown}{self._pace(step)}')
-    self.last = step
-    if self.since is None:
-      self.since, self.first = time.monotonic(), step
+    self.tick(max(step, self.now))
+    self._metrics = dict(metrics)
+    if self._live is None:
+      self._print_step(self._metrics, step)
 
-  def _pace(self, step):
-    if self.since is None or step == self.first:
-      return ''
-    rate = (step - self.first) / (time.monotonic() - self.since)
-    minutes, seconds = divmod(round((self.steps - step) / rate), 60)
-    return (f' | {rate * self.batch_size:.0f} images/s, '
-            f'{minutes}:{seconds:02} to go')
+  def valid(self, step: int, loss: float, better: bool) -> None:
+    """Shows a validation loss."""
+    self.line(f'step {step}/{self.steps} valid loss {loss:.4f}'
+              f'{", the best so far" if better else ""}')
 
-  def finished(self, results, workdir):
-    """A run that has nothing left to do."""
+  def close(self) -> None:
+    """Ends the line of progress; the last state of it stays."""
+    if self._live is not None:
+      self._live.stop()
+      self._live = None
+      atexit.unregister(self.close)
+
+  def __enter__(self) -> 'Console':
+    return self
+
+  def __exit__(self, *exception: Any) -> None:
+    self.close()
+
+  def finished(self, results: Mapping[str, Any], workdir: Any) -> None:
+    """Shows a run that has nothing left to do."""
     self.line(f'already finished at step {results["step"]}: {workdir}')
-    self.results(results)
+    self.results(results, workdir)
 
-  def results(self, results):
-    """The final metrics with the samples behind each, and the pictures."""
-    if self.bar is not None:
-      self.bar.close()
-    self.line(table([(m['name'], f'{m["value"]:.4f}', m['samples'])
-                     for m in results['metrics']],
-                    ('metric', 'value', 'samples')))
+  def results(self, results: Mapping[str, Any], workdir: Any = None) -> None:
+    """Shows the final metrics, the pictures, and what to do next.
+
+    Args:
+      results: the content of results.json.
+      workdir: the folder of the run; that of `start` if not given.
+    """
+    self.close()
+    self.table([(m['name'], number(m['value']), f'{m["samples"]:,}')
+                for m in results['metrics']], ('metric', 'value', 'samples'))
     for path in results['pictures']:
       self.line(f'picture   {path}')
+    workdir = workdir or self._workdir
+    if workdir:
+      self._next(str(workdir))
+
+  def _next(self, workdir: str) -> None:
+    """Shows commands for a trained run, to copy."""
+    run = shlex.quote(workdir)
+    code = ('import swae_jax; '
+            f'print(swae_jax.load({workdir!r}).sample(4).shape)')
+    if any(c in workdir for c in '\'"\\$`!'):
+      code = shlex.quote(code)
+    else:
+      code = f'"{code}"'
+    self.line('\n'.join((
+        '\nnext', f'  swae report --workdir={run}',
+        f'  swae apply sample --workdir={run} --n=64 --output=grid.png',
+        f'  python -c {code}')))
+
+  def _pace(self) -> list[str]:
+    """The rate and the time to go, without the time of the compiler."""
+    done = self.now - (self._first or 0)
+    seconds = time.monotonic() - self._since if self._since else 0.
+    if done < 1 or seconds <= 0:
+      return []
+    rate = done / seconds
+    images = rate * self.batch_size
+    return [f'{images:,.{0 if images >= 10 else 1}f} images/s',
+            f'{duration((self.steps - self.now) / rate)} to go']
+
+  def _print_step(self, metrics: Mapping[str, float],
+                  step: int | None = None) -> None:
+    self._shown = time.monotonic()
+    shown = ' '.join(f'{k} {v:.4g}' for k, v in metrics.items())
+    pace = ', '.join(self._pace())
+    self.line(f'step {self.now if step is None else step}/{self.steps}'
+              f'{shown and " "}{shown}{pace and " | "}{pace}')
+
+  def __rich_console__(self, console: rich.console.Console,
+                       options: rich.console.ConsoleOptions) -> Iterable[Any]:
+    """The line of progress: loss, pace, other metrics, bar, steps."""
+    metrics = [f'{k} {v:.4g}' for k, v in self._metrics.items()]
+    texts = [*metrics[:1], *self._pace()]
+    steps = f'{self.now}/{self.steps}'
+    # One column less: a full line would wrap in some terminals.
+    room = options.max_width - 1 - rich.cells.cell_len(steps) - sum(
+        rich.cells.cell_len(text) + 2 for text in texts)
+    for text in metrics[1:]:
+      if room - len(text) - 2 < SHORTEST_BAR + 2:
+        break
+      texts.append(text)
+      room -= len(text) + 2
+    grid = rich.table.Table.grid(padding=(0, 2, 0, 0))
+    cells: list[Any] = [rich.text.Text(text, no_wrap=True) for text in texts]
+    if room > 4:
+      cells.append(rich.progress_bar.ProgressBar(
+          self.steps, self.now, width=room - 2))
+    grid.add_row(*cells, rich.text.Text(steps, no_wrap=True))
+    yield grid

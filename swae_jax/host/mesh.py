@@ -1,6 +1,7 @@
-"""Devices and hosts: the batch is spread over them, the rest is everywhere."""
+"""Devices and processes: the batch is split over them, the rest is copied."""
 import os
 import signal
+from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
@@ -10,44 +11,49 @@ import numpy as np
 from swae_jax import errors
 from swae_jax.host import cluster
 
-HEARTBEAT = 60  # Seconds of silence after which a process is taken for dead.
+HEARTBEAT = 60  # Seconds of silence after which a process counts as dead.
 
 
-def initialize(coordinator='', processes=1, process=0, timeout=300):
-  """Joins the other processes of the run, if flags or a cluster name any.
+def initialize(coordinator: str = '', processes: int = 1, process: int = 0,
+               timeout: int = 300) -> None:
+  """Connects the processes of a run, where flags or a cluster name several.
 
-  Waits `timeout` seconds for them.
+  Args:
+    coordinator: HOST:PORT where process 0 listens; '' looks for a cluster.
+    processes: how many there are.
+    process: the number of this one.
+    timeout: seconds to wait for the others.
   """
   if timeout < 1:
     raise errors.UserError(f'--timeout={timeout}: at least 1 second')
-  found = (cluster.by_flags(coordinator, processes, process)
-           or cluster.by_environment(os.environ))
-  if found is None:
+  joined = (cluster.by_flags(coordinator, processes, process)
+            or cluster.by_environment(os.environ))
+  if joined is None:
     return
-  more = found.processes - 1
-  # A missing peer ends the process in C++: say so while there is time.
+  more = joined.processes - 1
+  # Where one is missing, JAX aborts in C++ and prints no line of ours.
   print(f'waiting for {more} more process{"es" if more > 1 else ""} at '
-        f'{found.coordinator} ({timeout} s; on TPU pods start on all workers: '
+        f'{joined.coordinator} ({timeout} s; on TPU pods start on all workers: '
         '--worker=all)', flush=True)
-  jax.distributed.initialize(**found.options, initialization_timeout=timeout,
+  jax.distributed.initialize(**joined.options, initialization_timeout=timeout,
                              heartbeat_timeout_seconds=HEARTBEAT)
 
 
-def make(devices=0):
-  """A mesh with the one axis 'data' over all devices, or the first few."""
+def make(devices: int = 0) -> jax.sharding.Mesh:
+  """A mesh of one axis, 'data', over the first devices; 0 takes all."""
   available = jax.devices()
   if not 0 <= devices <= len(available):
     raise errors.UserError(
-        f'config.devices: {devices} asked for, {len(available)} here '
-        f'({available[0].device_kind}); 0 takes all')
+        f'--config.devices={devices}: {devices} asked for, {len(available)} '
+        f'here ({available[0].device_kind}); 0 takes all')
   chosen = available[:devices or None]
   # Explicit axes, the default, refuse the sorts and kernel matrices of losses.
   return jax.make_mesh((len(chosen),), ('data',), (AxisType.Auto,),
                        devices=chosen)
 
 
-def memory(mesh):
-  """Bytes of memory of a device, or None where nothing tells."""
+def memory(mesh: jax.sharding.Mesh) -> int | None:
+  """The bytes of memory of a device, or None where they are not known."""
   here = mesh.local_devices
   stats = here[0].memory_stats()
   if stats and 'bytes_limit' in stats:
@@ -58,7 +64,7 @@ def memory(mesh):
   return None
 
 
-def check_batch(mesh, batch_size):
+def check_batch(mesh: jax.sharding.Mesh, batch_size: int) -> None:
   """Refuses a batch that the devices cannot share equally."""
   if batch_size < 1:
     raise errors.UserError(
@@ -72,45 +78,47 @@ def check_batch(mesh, batch_size):
         f'--config.devices={fits[0]}')
 
 
-def everywhere(mesh):
+def everywhere(mesh: jax.sharding.Mesh) -> NamedSharding:
   """The sharding of an array of which every device has a copy."""
   return NamedSharding(mesh, PartitionSpec())
 
 
-def spread(mesh):
-  """The sharding of an array whose first axis is spread over the devices."""
+def spread(mesh: jax.sharding.Mesh) -> NamedSharding:
+  """The sharding that splits the first axis of an array over the devices."""
   return NamedSharding(mesh, PartitionSpec('data'))
 
 
-def put(tree, sharding):
-  """Host arrays, the same in every process, as global arrays."""
+def put(tree: Any, sharding: NamedSharding) -> Any:
+  """Arrays on the devices from numpy arrays, equal in every process."""
   def one(x):
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda i: x[i])
   return jax.tree.map(one, tree)
 
 
-def fetch(tree):
-  """Copies of arrays that are everywhere, as numpy.
+def fetch(tree: Any) -> Any:
+  """Numpy copies of arrays that every device has.
 
-  A copy and never a view: the step donates its state, so on a CPU a view
-  would change under the reader.
+  The step donates its state, so on a CPU a view would change while it is read.
   """
   return jax.tree.map(
       lambda x: np.array(x.addressable_data(0), copy=True), tree)
 
 
-def wait(name):
-  """Returns when all processes have come here."""
+def wait(name: str) -> None:
+  """Returns when all processes have called `wait` with this name."""
   if jax.process_count() > 1:
     multihost_utils.sync_global_devices(name)
 
 
-def agreed(number, step):
-  """The signal to stop for after this step, or None; the same everywhere.
+def agreed(number: int | None, step: int) -> int | None:
+  """The signal for which all processes stop after this step, or None.
 
-  `number` is that of the signal which this process has had, or None.  Several
-  processes agree on the step; their SIGTERM is taken by JAX.
+  JAX handles the SIGTERM of several processes and lets them agree on a step.
+
+  Args:
+    number: of the signal that this process has received, or None.
+    step: the one just done.
   """
   if jax.process_count() == 1:
     return number

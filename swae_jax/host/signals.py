@@ -1,90 +1,103 @@
-"""SIGTERM and SIGINT: a request that the training loop asks for.
+"""SIGTERM, SIGINT and SIGHUP: requests to stop, which the training loop heeds.
 
-While there is something to save, a signal is only noted, and the loop saves
-and leaves at the end of its step.  Before and after, while modules are
-loaded, the step is compiled or the run evaluated, the process leaves at once:
-all that is worth keeping is on disk.  Python runs its handlers between two
-byte codes, which in a compilation can take minutes, so a thread waits for the
-signals.
+Where there is something to save, a signal is only noted; the loop saves and
+stops at the end of the step.  Elsewhere (while modules are loaded, the step is
+compiled or the run evaluated) all that is worth keeping is on disk, and the
+process ends at once.  Python runs handlers between two byte codes, which takes
+minutes in a compilation, so a thread waits for the signals.
 """
+from collections.abc import Iterator
 import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from typing import Any
 
-_NUMBERS = (signal.SIGTERM, signal.SIGINT)
-_state = {'number': None, 'when': 0., 'saves': False}
+_NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_state: dict[str, Any] = {
+    'number': None, 'when': 0., 'saves': False, 'taken': ()}
 
 
-def install():
-  """Takes the signals over, in the main thread, as early as possible."""
+def install() -> None:
+  """Takes the signals over; call it in the main thread before slow imports.
+
+  A signal that the process was started to ignore stays ignored: SIGINT in the
+  background of a script, SIGHUP under nohup.
+  """
+  _state['taken'] = tuple(n for n in _NUMBERS
+                          if signal.getsignal(n) != signal.SIG_IGN)
   read, write = os.pipe()
   os.set_blocking(write, False)
-  for number in _NUMBERS:
-    signal.signal(number, lambda *_: None)  # Else nothing wakes the thread.
+  for number in _state['taken']:
+    signal.signal(number, lambda *_: None)  # Else the thread never wakes.
   signal.set_wakeup_fd(write)
-  # A worker that ends by a signal must not seem to be this process, nor before
-  # it has given the signals back.
+  # A forked worker must not write into this pipe, so signals wait until the
+  # worker has its own handlers.
   os.register_at_fork(
       before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS),
       after_in_parent=_unblock, after_in_child=_give_back)
   threading.Thread(target=_listen, args=(read,), daemon=True).start()
 
 
-def _give_back():
+def _give_back() -> None:
   signal.set_wakeup_fd(-1)
-  signal.signal(signal.SIGTERM, signal.SIG_DFL)
-  signal.signal(signal.SIGINT, signal.default_int_handler)
+  for number in _state['taken']:
+    signal.signal(number, signal.default_int_handler
+                  if number == signal.SIGINT else signal.SIG_DFL)
   _unblock()
 
 
-def _unblock():
+def _unblock() -> None:
   signal.pthread_sigmask(signal.SIG_UNBLOCK, _NUMBERS)
 
 
-def _listen(read):
+def _listen(read: int) -> None:
   while True:
     for number in os.read(read, 1):
       _take(number)
 
 
-def _take(number):
+def _take(number: int) -> None:
+  if number not in _NUMBERS:
+    return
   again = _state['number'] is not None
   if not again:
     _state.update(number=number, when=time.monotonic())
   if not _state['saves']:
     _leave(number, 'nothing to save')
   if again and number == signal.SIGINT:
-    _leave(number, 'left at once; the last save is intact')
-  if not again and number == signal.SIGINT:
-    os.kill(os.getpid(), signal.SIGTERM)  # Processes agree on that one alone.
+    _leave(number, 'ended at once; the last save is intact')
+  if not again and number != signal.SIGTERM:
+    # Several processes agree on SIGTERM alone.
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _leave(number, why):
+def _leave(number: int, why: str) -> None:
   print(f'swae_jax: {signal.Signals(number).name}: {why}; run the same command '
         'to go on', file=sys.stderr, flush=True)
   os._exit(128 + number)
 
 
 @contextlib.contextmanager
-def saving():
-  """Within it there is something to save: signals are noted."""
+def saving() -> Iterator[None]:
+  """A context in which there is something to save: signals are noted."""
   _state['saves'] = True
   try:
     yield
   finally:
     _state['saves'] = False
-  if asked():  # It came after the loop had asked for the last time.
-    _leave(asked(), 'saved')
+  number = requested()
+  if number:  # The signal came after the loop had looked for the last time.
+    _leave(number, 'saved')
 
 
-def asked():
-  """The number of the signal that has come, or None."""
+def requested() -> int | None:
+  """The number of the first signal that has come, or None."""
   return _state['number']
 
 
-def seconds():
-  """How long ago it came."""
+def seconds() -> float:
+  """The time since the first signal."""
   return time.monotonic() - _state['when']

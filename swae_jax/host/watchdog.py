@@ -1,49 +1,61 @@
-"""Ends a run that makes no progress, and says where it hangs."""
+"""Ends a run that makes no steps, and says where each thread hangs."""
 import faulthandler
 import os
 import sys
 import tempfile
 import threading
 import time
+from typing import Any
 
 
 class Watchdog:
-  """Within it `beat` must be called every so many seconds; 0: never."""
+  """A context in which `step_done` must be called every `seconds` seconds.
 
-  def __init__(self, seconds, folder):
+  Where the calls stop, a file in `folder` gets the stack of every thread and
+  the process ends with code 124.
+  """
+
+  def __init__(self, seconds: float, folder: Any):
+    """Args: seconds, 0 for no limit; folder, a pathlib.Path or epath.Path."""
     self.seconds, self.folder = seconds, folder
     self._done = threading.Event()
-    self.beat()
+    self.step_done()
 
-  def beat(self):
-    """There is progress."""
+  def step_done(self) -> None:
+    """Notes that the run goes forward."""
     self._last = time.monotonic()
 
-  def _watch(self):
-    while not self._done.wait(self.seconds / 8):
-      if time.monotonic() - self._last > self.seconds:
+  def _watch(self) -> None:
+    pause = self.seconds / 8
+    before = time.monotonic()
+    while not self._done.wait(pause):
+      now = time.monotonic()
+      # A process that was stopped, by SIGSTOP or a sleeping laptop, is well.
+      self._last += max(0., now - before - 2 * pause)
+      before = now
+      if now - self._last > self.seconds:
         self._end()
 
-  def _end(self):
-    path = self.folder / time.strftime('hang-%Y%m%d-%H%M%S.txt')
+  def _end(self) -> None:
+    where: Any = self.folder / time.strftime('hang-%Y%m%d-%H%M%S.txt')
     try:
-      with tempfile.TemporaryFile('w+') as file:  # It wants a real one.
+      with tempfile.TemporaryFile('w+') as file:  # Needs a file descriptor.
         faulthandler.dump_traceback(file)
         file.seek(0)
-        path.write_text(file.read())
-    except OSError:  # The disk may be what hangs, or full.
-      path = 'the lines above'
+        where.write_text(file.read())
+    except OSError:  # The disk may be full, or be the reason.
+      where = 'the lines above'
       faulthandler.dump_traceback(sys.stderr)
-    print(f'swae_jax: no step for {self.seconds:g} s; what each thread does is '
-          f'in {path}; run the same command to go on', file=sys.stderr,
+    print(f'swae_jax: no step for {self.seconds:g} s; the stack of each thread '
+          f'is in {where}; run the same command to go on', file=sys.stderr,
           flush=True)
     os._exit(124)
 
-  def __enter__(self):
-    self.beat()
+  def __enter__(self) -> 'Watchdog':
+    self.step_done()
     if self.seconds:
       threading.Thread(target=self._watch, daemon=True).start()
     return self
 
-  def __exit__(self, *exception):
+  def __exit__(self, *exception: Any) -> None:
     self._done.set()

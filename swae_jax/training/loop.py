@@ -50,7 +50,7 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
   virtual = run.mesh.size > 1 and jax.default_backend() == 'cpu'
   in_flight, pending = 0 if virtual else IN_FLIGHT, collections.deque()
   dog = watchdog.Watchdog(patience, workdir.folder)
-  validate = validation.make(run, workdir, console, dog.beat)
+  validate = validation.make(run, workdir, console, dog.step_done)
 
   done, state = int(state.step), mesh_lib.put(state, everywhere)
   unread = None  # Metrics are read while the next step runs.
@@ -63,12 +63,12 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
       pending.append(metrics)
       if len(pending) > in_flight:
         jax.block_until_ready(pending.popleft())
-      dog.beat()
+      dog.step_done()
       if unread:
         report(run, *unread, workdir, console)
       unread = (done, metrics) if done % config.log_every == 0 else None
       last = validate(done, state) or done == run.steps
-      signal = mesh_lib.agreed(signals.asked(), done)
+      signal = mesh_lib.agreed(signals.requested(), done)
       if last or signal or done % config.save_every == 0:
         if last or unread:  # A line is on disk before the next checkpoint.
           report(run, done, metrics, workdir, console)

@@ -32,7 +32,7 @@ def mean_loss(run: build.Run, beat: Callable[[], None]) -> Callable:
   def mean(state: step_lib.State) -> float | None:
     losses = []
     for i, indices in enumerate(rows):
-      if signals.asked() and jax.process_count() == 1:
+      if signals.requested() and jax.process_count() == 1:
         return None
       losses.append(valid(state, images, indices, np.int32(i)))
       jax.block_until_ready(losses)

@@ -2,26 +2,27 @@
 import io
 import re
 import sys
+import types
 
 import jax.numpy as jnp
 import pytest
+import rich.console
 
-from swae_jax.host import console
+from swae_jax.host import console as console_lib
 from swae_jax.systems import base
+
+METRICS = {'loss': 1.23456, 'reconstruction': 1.2, 'sliced': 1e-7}
 
 
 def test_a_table_is_aligned():
-  text = console.table(
-      [('encoder', 12, '1,234'), ('d', 3, '5'), ('a long name', 1000, '')],
+  text = console_lib.table(
+      [('encoder', 12, '1,234'), ('d', 3, '5'), ('a [b] long name', 1000, '')],
       ('part', 'n', 'numbers'))
-  assert text.split('\n') == ['part            n  numbers',
-                              'encoder        12    1,234',
-                              'd               3        5',
-                              'a long name  1000         ']
-
-
-def test_a_table_without_rows_is_its_head():
-  assert console.table([], ('metric', 'value')) == 'metric  value'
+  assert text.split('\n') == ['part                n  numbers',
+                              'encoder            12    1,234',
+                              'd                   3        5',
+                              'a [b] long name  1000']
+  assert console_lib.table([], ('metric', 'value')) == 'metric  value'
 
 
 def test_parameters_add_up():
@@ -30,45 +31,34 @@ def test_parameters_add_up():
                             'bias': jnp.zeros(40)},
                 'pseudo_inputs': jnp.zeros((5, 2))},
       'critic': {'dense': {'kernel': jnp.zeros(7)}}}
-  assert console.parameters(base.Variables(params, {'mean': jnp.ones(9)})) == [
+  variables = base.Variables(params, {'mean': jnp.ones(9)})
+  assert console_lib.parameters(variables) == [
       ('model/encoder', 2, '1,240'), ('model/pseudo_inputs', 1, '10'),
       ('critic/dense', 1, '7'), ('total', 4, '1,257')]
+
+
+@pytest.mark.parametrize('value, text', [
+    (.98765, '0.9877'), (29.04, '29.04'), (12345.67, '12,345.7'),
+    (0., '0.0000'), (-.00012, '-0.00012'), (1e-9, '1e-09'),
+    (float('nan'), 'nan'), (3e12, '3e+12')])
+def test_a_metric_shows_digits_that_say_something(value, text):
+  assert console_lib.number(value) == text
+
+
+@pytest.mark.parametrize('seconds, text', [
+    (.4, '0:00'), (59.6, '1:00'), (119.7, '2:00'), (3599.8, '1:00:00'),
+    (7265, '2:01:05')])
+def test_a_duration_has_less_than_sixty_seconds(seconds, text):
+  assert console_lib.duration(seconds) == text
 
 
 @pytest.fixture
 def clock(monkeypatch):
   """A function that lets time pass."""
   now = [100.]
-  monkeypatch.setattr(console.time, 'monotonic', lambda: now[0])
+  monkeypatch.setattr(
+      console_lib, 'time', types.SimpleNamespace(monotonic=lambda: now[0]))
   return lambda seconds: now.__setitem__(0, now[0] + seconds)
-
-
-def test_plain_lines_tell_the_pace(clock, capsys):
-  say = console.Progress()
-  say.begin(40, 1000, 50)
-  clock(60)  # The compiler's time is not the pace.
-  say.step(50, {'loss': 1.23456, 'mmd': 1e-7})
-  clock(2)
-  say.step(60, {'loss': 2.})
-  clock(4)
-  say.step(100, {'loss': float('nan')})
-  assert capsys.readouterr().out.splitlines() == [
-      'step 50/1000 loss 1.235 mmd 1e-07',
-      'step 60/1000 loss 2 | 250 images/s, 3:08 to go',
-      'step 100/1000 loss nan | 417 images/s, 1:48 to go']
-
-
-@pytest.mark.parametrize('seconds', [.4, 59.4, 59.6, 119.7, 3599.8])
-def test_the_time_to_go_has_less_than_sixty_seconds(seconds, clock, capsys):
-  say = console.Progress()
-  say.begin(0, 3, 1)
-  say.step(1, {})
-  clock(seconds)
-  say.step(2, {})
-  minutes, rest = re.search(
-      r'(\d+):(\d\d) to go', capsys.readouterr().out).groups()
-  assert int(rest) < 60
-  assert abs(60 * int(minutes) + int(rest) - seconds) <= .5
 
 
 class Terminal(io.StringIO):
@@ -78,64 +68,123 @@ class Terminal(io.StringIO):
     return True
 
 
-def test_a_terminal_has_a_bar_instead_of_lines(monkeypatch, capsys):
-  monkeypatch.setattr(sys, 'stderr', Terminal())
-  say = console.Progress()
-  say.begin(5, 20, 100)
-  for step in (10, 15, 20):
-    assert say.bar.n == say.last and not say.bar.disable
-    say.step(step, {'loss': step / 3})
-  assert capsys.readouterr().out == ''
-  say.results({'metrics': [], 'pictures': []})  # Early stopping ends it, too.
-  assert say.bar.disable  # Closed.
-  assert '5/20' in sys.stderr.getvalue() and '20/20' in sys.stderr.getvalue()
-  assert 'loss 6.667' in sys.stderr.getvalue()
+@pytest.fixture
+def terminal(monkeypatch):
+  """A function that puts a terminal in the place of stdout."""
+  def begin():  # In the test: pytest sets stdout after the fixtures.
+    monkeypatch.setenv('TERM', 'xterm')
+    monkeypatch.setenv('COLUMNS', '80')
+    monkeypatch.setattr(sys, 'stdout', Terminal())
+    return sys.stdout
+  return begin
 
 
-def test_lines_do_not_break_the_bar(monkeypatch, capsys):
-  monkeypatch.setattr(sys, 'stderr', Terminal())
-  say = console.Progress()
-  say.begin(0, 20, 100)
-  written = []
-  monkeypatch.setattr(say.bar, 'write', written.append)
-  say.valid(10, 3., True)
-  assert written == ['step 10/20 valid loss 3.0000, the best so far']
-  assert capsys.readouterr().out == ''
-  say.bar.close()
+def begun(step=0, steps=1000, batch_size=50, **options):
+  console = console_lib.Console(**options)
+  console.begin(step, steps, batch_size)
+  return console
 
 
-def test_elsewhere_there_is_no_bar(monkeypatch, capsys):
-  monkeypatch.setattr(sys, 'stderr', io.StringIO())
-  say = console.Progress()
-  say.begin(0, 20, 100)
-  say.step(20, {'loss': 1.})
-  say.valid(20, 3.14159, False)
-  say.valid(20, 3.14159, True)
-  assert say.bar is None and sys.stderr.getvalue() == ''
+def test_plain_lines_tell_the_pace_without_the_compiler(clock, capsys):
+  console = begun(40)
+  clock(60)
+  console.step(50, METRICS)
+  clock(2)
+  console.step(60, {'loss': 2.})
+  clock(4)
+  console.step(100, {'loss': float('nan')})
+  assert capsys.readouterr().out.splitlines() == [
+      'step 50/1000 loss 1.235 reconstruction 1.2 sliced 1e-07',
+      'step 60/1000 loss 2 | 250 images/s, 3:08 to go',
+      'step 100/1000 loss nan | 417 images/s, 1:48 to go']
+
+
+def test_slow_steps_are_not_silent(clock, capsys):
+  console = begun()
+  for step in range(1, 31):
+    console.tick(step)
+    if step == 3:
+      console.step(3, {'loss': 7.})
+    clock(2.5)
+  assert capsys.readouterr().out.splitlines() == [
+      'step 3/1000 loss 7 | 20 images/s, 41:32 to go',
+      'step 15/1000 loss 7 | 20 images/s, 41:02 to go',
+      'step 27/1000 loss 7 | 20 images/s, 40:32 to go']
+
+
+@pytest.mark.parametrize('width, others', [
+    (40, []), (80, []), (94, ['reconstruction 1.2']),
+    (120, ['reconstruction 1.2', 'sliced 1e-07'])])
+def test_the_line_of_progress_fits_the_terminal(
+    width, others, clock, terminal):
+  terminal()
+  console = begun(steps=24000)
+  console.step(10, METRICS)
+  clock(2)
+  console.step(110, METRICS)
+  console.close()
+  file = io.StringIO()
+  rich.console.Console(file=file, width=width).print(console)
+  line, = file.getvalue().splitlines()
+  assert len(line) <= width
+  if width >= 80:  # Loss first, then rate and time to go; the bar is last.
+    assert re.fullmatch('  '.join([
+        'loss 1.235', '2,500 images/s', '7:58 to go', *others, '[━╸ ]{8,}',
+        '110/24000 *']), line), line
+    assert len(line.rstrip()) >= width - 2
+
+
+def test_a_terminal_has_one_line_of_progress(terminal, clock):
+  there = terminal()
+  console = begun(5, 20, 100)
+  with console:
+    for step in (10, 15, 20):
+      clock(1)
+      console.tick(step)
+      console.step(step, {'loss': step / 3})
+    console.valid(20, 3., True)
+  said = there.getvalue()
+  assert 'loss 6.667' in said and '20/20' in said
+  assert 'step 20/20 valid loss 3.0000, the best so far\n' in said
+  assert said.endswith('\n\x1b[?25h')  # A whole line, and the cursor.
+  assert sys.stdout is there
+
+
+@pytest.mark.parametrize('notebook', [False, True])
+def test_elsewhere_there_are_plain_lines(notebook, monkeypatch, capsys):
+  monkeypatch.setattr(rich.console, '_is_jupyter', lambda: notebook)
+  console = begun(steps=20)
+  console.step(20, {'loss': 1.})
+  console.valid(20, 3.14159, False)
+  console.valid(20, 3.14159, True)
   assert capsys.readouterr().out.splitlines() == [
       'step 20/20 loss 1', 'step 20/20 valid loss 3.1416',
       'step 20/20 valid loss 3.1416, the best so far']
 
 
-def test_a_quiet_process_says_nothing(monkeypatch, capsys):
-  monkeypatch.setattr(sys, 'stderr', Terminal())
-  say = console.Progress(quiet=True)
-  say.line('x')
-  say.begin(0, 20, 100)
-  say.step(20, {'loss': 1.})
-  say.valid(20, 1., True)
-  say.finished({'step': 20, 'metrics': [], 'pictures': []}, 'runs/a')
-  assert capsys.readouterr().out == sys.stderr.getvalue() == ''
+def test_a_quiet_process_says_nothing(terminal):
+  there = terminal()
+  console = begun(quiet=True)
+  console.line('x')
+  console.step(20, {'loss': 1.})
+  console.valid(20, 1., True)
+  console.finished({'step': 20, 'metrics': [], 'pictures': []}, 'runs/a')
+  assert there.getvalue() == ''
 
 
-def test_results_name_their_samples_and_pictures(capsys):
-  console.Progress().finished({
+def test_results_name_samples_pictures_and_the_next_commands(capsys):
+  console_lib.Console().finished({
       'step': 20, 'pictures': ['runs/a/images/samples.png'], 'metrics': [
           {'name': 'knn5_accuracy', 'value': .98765, 'samples': 300},
-          {'name': 'mse', 'value': 1234.5, 'samples': 10000}]}, 'runs/a')
+          {'name': 'mse', 'value': 1234.5, 'samples': 10000}]}, 'runs/a b')
   assert capsys.readouterr().out.splitlines() == [
-      'already finished at step 20: runs/a',
-      'metric             value  samples',
-      'knn5_accuracy     0.9877      300',
-      'mse            1234.5000    10000',
-      'picture   runs/a/images/samples.png']
+      'already finished at step 20: runs/a b', '',
+      'metric           value  samples',
+      'knn5_accuracy   0.9877      300',
+      'mse            1,234.5   10,000', '',
+      'picture   runs/a/images/samples.png', '',
+      'next',
+      "  swae report --workdir='runs/a b'",
+      "  swae apply sample --workdir='runs/a b' --n=64 --output=grid.png",
+      '  python -c "import swae_jax; '
+      "print(swae_jax.load('runs/a b').sample(4).shape)\""]

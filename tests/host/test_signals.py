@@ -1,17 +1,17 @@
-"""Signals, in a process that has no time for them; and the watchdog."""
+"""Signals, in a process that is busy; and the watchdog."""
 import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from swae_jax.host import signals
-
-ROOT = pathlib.Path(signals.__file__).parent.parent
+ROOT = pathlib.Path(__file__).parent.parent.parent
 HEAD = """
 import hashlib, multiprocessing, os, sys, time
-from swae_jax import signals, watchdog
+import pathlib, signal
+from swae_jax.host import signals, watchdog
 
 def busy():  # One call that Python cannot interrupt, as a compilation.
   hashlib.pbkdf2_hmac('sha256', b'', b'', 10**8)
@@ -23,9 +23,10 @@ signals.install()
 """
 
 
-def process(body):
+def process(body, ignored='USR2'):
   child = subprocess.Popen(
-      [sys.executable, '-c', HEAD + body], cwd=ROOT, text=True,
+      ['sh', '-c', f'trap "" {ignored}; exec "$@"', 'sh', sys.executable,
+       '-c', HEAD + body], cwd=ROOT, text=True,
       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
   line = child.stdout.readline()
   if line != 'ready\n':
@@ -39,7 +40,8 @@ def end(child, code):
   return out, err
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('number', [
+    signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_with_nothing_to_save_it_leaves_at_once(number):
   child = process('tell(); busy()')
   child.send_signal(number)
@@ -47,18 +49,30 @@ def test_with_nothing_to_save_it_leaves_at_once(number):
   assert f'{number.name}: nothing to save; run the same' in err
 
 
-def test_with_something_to_save_it_is_asked():
+@pytest.mark.parametrize('number', [
+    signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_with_something_to_save_the_signal_is_noted(number):
   child = process("""
 with signals.saving():
-  assert signals.asked() is None
+  assert signals.requested() is None
   tell()
-  while not signals.asked():
+  while not signals.requested():
     time.sleep(.01)
-  print(signals.asked(), signals.seconds() < 5, flush=True)
+  print(signals.requested(), signals.seconds() < 5, flush=True)
   os._exit(7)
 """)
+  child.send_signal(number)
+  assert end(child, 7)[0] == f'{number:d} True\n'
+
+
+@pytest.mark.parametrize('ignored', ['INT', 'HUP'])
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored):
+  child = process('tell(); busy()', ignored)  # As by nohup, or `script &`.
+  child.send_signal(signal.Signals[f'SIG{ignored}'])
+  time.sleep(.3)
+  assert child.poll() is None
   child.send_signal(signal.SIGTERM)
-  assert end(child, 7)[0] == '15 True\n'
+  end(child, 143)
 
 
 def test_a_second_sigterm_changes_nothing_and_a_second_sigint_leaves():
@@ -67,10 +81,10 @@ def test_a_second_sigterm_changes_nothing_and_a_second_sigint_leaves():
   for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
     assert child.poll() is None
     child.send_signal(number)
-  assert 'left at once' in end(child, 130)[1]
+  assert 'ended at once' in end(child, 130)[1]
 
 
-def test_one_that_comes_after_the_last_question_is_heeded():
+def test_a_signal_after_the_last_look_of_the_loop_is_heeded():
   child = process('with signals.saving():\n  tell(); time.sleep(1)\nbusy()')
   child.send_signal(signal.SIGTERM)
   assert 'SIGTERM: saved' in end(child, 143)[1]
@@ -92,10 +106,10 @@ sys.exit(-worker.exitcode)
 
 def test_the_watchdog_says_where_it_hangs(tmp_path):
   child = process(f"""
-with watchdog.Watchdog(.5, {str(tmp_path)!r}) as dog:
+with watchdog.Watchdog(.5, pathlib.Path({str(tmp_path)!r})) as dog:
   for _ in range(10):
     time.sleep(.1)
-    dog.beat()
+    dog.step_done()
   tell()
   time.sleep(30)
 """)
@@ -104,9 +118,23 @@ with watchdog.Watchdog(.5, {str(tmp_path)!r}) as dog:
   assert 'File "<string>"' in path.read_text()
 
 
-def test_a_watchdog_of_zero_seconds_sleeps():
+def test_a_watchdog_of_zero_seconds_never_ends_the_process():
   end(process("""
-with watchdog.Watchdog(0, '.'):
+with watchdog.Watchdog(0, pathlib.Path('.')):
   time.sleep(.2)
 tell()
 """), 0)
+
+
+def test_the_watchdog_forgives_a_process_that_was_stopped(tmp_path):
+  child = process(f"""
+with watchdog.Watchdog(1.5, pathlib.Path({str(tmp_path)!r})) as dog:
+  tell()
+  for _ in range(30):
+    dog.step_done()
+    time.sleep(.1)
+""")
+  child.send_signal(signal.SIGSTOP)
+  time.sleep(3)
+  child.send_signal(signal.SIGCONT)
+  end(child, 0)

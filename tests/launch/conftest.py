@@ -94,9 +94,9 @@ def venv(tmp_path):
     (path / 'bin').mkdir(parents=True)
     (path / 'bin/python').write_text(python)
     (path / 'bin/python').chmod(0o755)
-    with open(ROOT / 'requirements.txt', 'rb') as pins:
-      installed = subprocess.run(['cksum'], stdin=pins, check=True,
-                                 capture_output=True).stdout
-    (path / 'installed').write_bytes(installed)
+    pins = subprocess.run(
+        'cat requirements.txt setup.cfg pyproject.toml | cksum', shell=True,
+        cwd=ROOT, check=True, capture_output=True).stdout
+    (path / 'installed').write_bytes(pins)
     return path
   return make

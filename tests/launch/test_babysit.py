@@ -125,6 +125,20 @@ def test_a_signal_is_handed_on_and_is_the_end(fake, job, sent):
   assert process.returncode == 128 + sent
 
 
+def test_sigterm_stops_it_where_sigint_is_ignored(fake, job):
+  # As in the background of a script, where bash cannot trap SIGINT.
+  program = fake.program(
+      'run', '#!/bin/bash\ntrap "exit 143" TERM\necho started\n'
+      'while true; do sleep .05; done\n')
+  process = fake.popen('sh', '-c', 'trap "" INT; exec "$@"', 'sh', BABYSIT,
+                       program, job[1])
+  assert process.stdout.readline() == 'started\n'
+  process.send_signal(signal.SIGINT)
+  process.send_signal(signal.SIGTERM)
+  process.communicate(timeout=30)
+  assert process.returncode == 143
+
+
 def test_a_signal_ends_the_wait_for_a_restart(fake, job):
   fake.answer('job', ('', 75))
   process = fake.popen(BABYSIT, *job[:2], BACKOFF='500')
