@@ -91,6 +91,7 @@ def again(workdir: Any, config: Mapping[str, Any] | None = None
   own = config_lib.restore(folder.read_config(workdir))
   if config is not None:
     config = choice.chosen(config)
+    own.evals = config_lib.defaults().evals
     for name, section in own.evals.items():
       section.update({'run': False, **config.evals.get(name, {})})
     own.devices = config.devices
