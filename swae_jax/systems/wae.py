@@ -170,7 +170,7 @@ def make(network: networks.Network, prior: priors.Prior,
         params={**variables.params, **penalty.init(penalty_key)})
 
   def loss(variables: base.Variables, x: jax.Array, key: jax.Array,
-           step: Any):
+           step: Any) -> tuple[jax.Array, tuple[Any, dict]]:
     code_key, prior_key, penalty_key = jax.random.split(key, 3)
 
     def autoencode(m):

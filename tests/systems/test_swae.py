@@ -89,7 +89,8 @@ def test_loss(similarity, alpha, beta, p):
 
 def test_similarities_differ_here():
   s = build()
-  k = [tuple(closest(s, start(), how)) for how in ('l2', 'cosine', 'latent')]
+  k = [tuple(closest(s, start(), how))
+       for how in ('l2', 'cosine', 'latent')]
   assert len(set(k)) == 3
 
 

@@ -260,7 +260,8 @@ def test_an_update_that_is_not_finite_is_skipped(where, tmp_path, monkeypatch):
 @pytest.mark.parametrize('where,words', [
     ('loss', 'the loss is nan at step 10; 5 .* from step 6 on'),
     ('gradient', 'gradient by params/model/.* is not finite at step 10; 5 ')])
-def test_many_skipped_updates_in_a_row_stop_the_run(where, words, tmp_path, monkeypatch):
+def test_many_skipped_updates_in_a_row_stop_the_run(
+    where, words, tmp_path, monkeypatch):
   sick(monkeypatch, 'swae', list(range(5, 30)), where)
   config = tiny.config(steps=40, max_skipped=4, save_every=1)
   with pytest.raises(errors.Diverged, match=words) as e:

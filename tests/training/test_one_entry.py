@@ -5,7 +5,6 @@ import json
 import jax
 import numpy as np
 import pytest
-import tiny
 import tiny_trained
 
 import swae_jax
@@ -15,6 +14,7 @@ from swae_jax.evals import base as evals_base
 from swae_jax.systems import penalties
 from swae_jax.training import train
 from swae_jax.workdir import metrics_log
+import tiny
 
 TOY = '''
 """A toy of each kind, as an author would write it."""
