@@ -11,7 +11,7 @@ Everything else reads them from the signature: configs, the flags of the
 command line, and the check before a run is compiled.
 """
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import inspect
 import math
 import types
@@ -103,8 +103,8 @@ def needs(make: Callable[..., Any]) -> tuple[str, ...]:
                if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
 
 
-def check(where: str, known: dict[str, Option],
-          values: dict[str, Any]) -> dict[str, Any]:
+def check(where: str, known: Mapping[str, Option],
+          values: Mapping[str, Any]) -> dict[str, Any]:
   """Values of options, complete and in range.
 
   Args:

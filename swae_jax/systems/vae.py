@@ -16,6 +16,8 @@ class Model(variational.Model, kw_only=True):
 
   def log_prior(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """0 and log p(z).  2 of [B]."""
+    if self.prior.log_prob is None:  # `check` has refused this prior.
+      raise NotImplementedError
     return jnp.zeros_like(z[:, 0]), self.prior.log_prob(z)
 
   def sample(self, key: jax.Array, n: int) -> jax.Array:
@@ -87,7 +89,8 @@ def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
       network, spec, latents, likelihood, scale, logvar_min, logvar_max))
 
   def terms(m, x, key, step):
-    return variational.bound(*KLS[kl](m, x, key), beta * weight(step))
+    log_likelihood, divergence = KLS[kl](m, x, key)
+    return variational.bound(log_likelihood, divergence, beta * weight(step))
 
   return variational.system(
       model, lambda key, x: base.init(model, key, x[:2]), 1, terms)

@@ -75,7 +75,7 @@ def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
   """The state that the run goes on from, and its opened workdir."""
   state = build.init(this)
   finite = [name for name, _ in step_lib.finite_checks(
-      jax.ShapeDtypeStruct((), np.float32), state.variables.params, state.variables.stats)]
+      np.float32(0), state.variables.params, state.variables.stats)]
   state, kept = folder.open_workdir(
       stack, workdir, state, this.config.train, this.steps, finite,
       console.line)

@@ -285,7 +285,8 @@ def test_a_flow_starts_as_the_normal_prior():
   draw = lambda s, v: jax.jit(s.sample, static_argnums=2)(
       v, jax.random.key(0), 20)
   np.testing.assert_allclose(draw(s, first), draw(build(), plain), atol=1e-6)
-  np.testing.assert_allclose(loss_of(s, first), loss_of(build(), plain), rtol=1e-5)
+  np.testing.assert_allclose(
+      loss_of(s, first), loss_of(build(), plain), rtol=1e-5)
   assert np.abs(draw(s, bent) - draw(s, first)).min(0).max() > .1
   assert abs(loss_of(s, bent) - loss_of(s, first)) > .1
 
