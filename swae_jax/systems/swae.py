@@ -59,7 +59,7 @@ class Model(autoencoder.Autoencoder, kw_only=True):
     return self.bend(z, mean, logvar), logvar
 
 
-def by_image(similarity: str) -> Callable[..., jax.Array]:
+def by_image(similarity: Literal['l2', 'cosine']) -> Callable[..., jax.Array]:
   """Finds the pseudo-input most similar to each image, as an index [B]."""
   return lambda m, x, u: losses.nearest(x, u, similarity=similarity)
 
@@ -77,7 +77,7 @@ SIMILARITIES = {
 
 
 def by_power(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
-             z: jax.Array, z_prior: jax.Array, **weights: float
+             z: jax.Array, z_prior: jax.Array, **weights: Any
              ) -> losses.JointOT:
   """Eq. 5 with the norm as the cost of images.
 
@@ -94,7 +94,7 @@ def by_power(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
 
 
 def by_cross_entropy(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
-                     z: jax.Array, z_prior: jax.Array, **weights: float
+                     z: jax.Array, z_prior: jax.Array, **weights: Any
                      ) -> losses.JointOT:
   """Eq. 5 with the cross entropy as the cost of images; see `by_power`."""
   del m  # The cross entropy takes logits.

@@ -1,6 +1,6 @@
 """Variational autoencoder whose prior is a mixture of posteriors."""
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from flax import linen as nn
 import jax
@@ -112,10 +112,11 @@ def build(network: networks.Network, spec: base.Spec, latents: int, levels: int,
         'levels=2: this network has no modules for two levels of codes; give '
         '--config.network.name=gated_conv or mlp, or levels=1')
   channels = parts['likelihood'].outputs * (spec.shape[-1],)
-  return TwoLevel(**parts | {
-      'decoder': two.decoder(*channels),
+  fields: dict[str, Any] = {
+      **parts, 'decoder': two.decoder(*channels),
       'joint_encoder': two.encoder(latents, latents),
-      'conditional': two.conditional(latents, latents)})
+      'conditional': two.conditional(latents, latents)}
+  return TwoLevel(**fields)
 
 
 def make(network: networks.Network, spec: base.Spec, latents: int, *,
