@@ -7,7 +7,7 @@ import pytest
 
 from swae_jax import errors
 from swae_jax.evals import base
-from swae_jax.training import build, evaluation, train
+from swae_jax.training import build, evaluation, step, train
 from swae_jax.workdir import files
 import tiny
 
@@ -67,8 +67,9 @@ def test_another_seed_compiles_nothing(tmp_path, monkeypatch):
   like = build.build(config)
   train.run(config, tmp_path / '0', like)
   made = []
-  step = build.step
-  monkeypatch.setattr(build, 'step', lambda run: made.append(0) or step(run))
+  make = step.make
+  monkeypatch.setattr(step, 'make', lambda *args, **options: (
+      made.append(0) or make(*args, **options)))
   config.seed = 1
   reused = train.run(config, tmp_path / '1', like)
   assert not made
@@ -90,7 +91,7 @@ def test_draws_are_the_same_at_each_call_and_not_the_mean(view):
 
 
 def test_an_evaluator_that_no_longer_runs_leaves_no_options(tmp_path):
-  options = {'evals.knn.run': True, 'evals.knn.k': 3}
+  options = {'evals.knn.run': True, 'evals.knn.k': (3,)}
   train.run(tiny.config(options=options), tmp_path)
   results = evaluation.again(tmp_path, tiny.config())
   assert 'knn3_accuracy' in named(results)
