@@ -11,7 +11,12 @@ COMMON = {'latents': 80, 'train.epochs': 200}
 # Grey levels of the released codes of Sun & Guo and of Tomczak & Welling.
 NOISE = {'start_mean': .5, 'start_std': .02}
 
+# 20 epochs of two batches each would be 40 steps.
+LONG = {'train.epochs': 200}
+
 SETTINGS = {
+    'sliced': {**presets.SLICED, **LONG},
+    'sliced/reference_code': {**presets.SLICED_CODE, **LONG},
     'mim/reference_code': {
         **presets.MIM_CODE,
         **{f'system.mim.{k}': v for k, v in NOISE.items()}},

@@ -12,7 +12,12 @@ from swae_jax.training import presets
 COMMON = {'latents': 64}
 FEW = {'system.wae.pretrain_examples': 256}
 
+# Some hundred pictures make one batch of 500 an epoch.
+LONG = {'train.epochs': 200}
+
 SETTINGS = {
+    'sliced': {**presets.SLICED, **LONG},
+    'sliced/reference_code': {**presets.SLICED_CODE, **LONG},
     'swae': {**presets.SWAE, 'system.swae.components': 100},
     'swae/reference_code': {
         **presets.SWAE_CODE, 'system.swae.components': 100,

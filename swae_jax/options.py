@@ -11,7 +11,7 @@ Everything else reads them from the signature: configs, the flags of the
 command line, and the check before a run is compiled.
 """
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import inspect
 import math
 import types
@@ -103,8 +103,8 @@ def needs(make: Callable[..., Any]) -> tuple[str, ...]:
                if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD))
 
 
-def check(where: str, known: dict[str, Option],
-          values: dict[str, Any]) -> dict[str, Any]:
+def check(where: str, known: Mapping[str, Option],
+          values: Mapping[str, Any]) -> dict[str, Any]:
   """Values of options, complete and in range.
 
   Args:
@@ -122,7 +122,7 @@ def check(where: str, known: dict[str, Option],
   for name in values:
     if name not in known:
       raise errors.UserError(
-          f'{where}.{name}: there is no such option{near(name, known)}')
+          f'--{where}.{name}: there is no such option{near(name, known)}')
   return {name: checked(f'{where}.{name}', option, values.get(
       name, option.default)) for name, option in known.items()}
 
@@ -136,14 +136,13 @@ def checked(where: str, option: Option, value: Any) -> Any:
     if not isinstance(value, (tuple, list)):
       raise _refused(where, value, 'must be a list in brackets, such as '
                      f'{option.default}')
-    for item in value:
-      checked(where, one, item)
-    return tuple(value)
+    return tuple(checked(where, one, item) for item in value)
   if typing.get_origin(kind) is Literal:
-    if value not in typing.get_args(kind):
-      names = ', '.join(map(str, typing.get_args(kind)))
-      raise _refused(where, value, f'must be one of {names}')
-    return value
+    for name in typing.get_args(kind):
+      if name == value and not isinstance(value, bool):
+        return name
+    names = ', '.join(map(str, typing.get_args(kind)))
+    raise _refused(where, value, f'must be one of {names}')
   fits = {float: lambda v: _is_number(v), int: lambda v: _is_number(v)
           and v == int(v), bool: lambda v: isinstance(v, bool),
           str: lambda v: isinstance(v, str)}[kind]

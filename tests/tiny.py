@@ -14,8 +14,9 @@ def config(setting='swae', options=None, **train):
     **train: options of config.train.
   """
   made = digits.get_config(setting)
-  made.network.name = 'mlp'
-  made.network.mlp.hidden = 8
+  if 'network.name' not in (options or {}):
+    made.network.name = 'mlp'
+    made.network.mlp.hidden = 8
   made.latents = 2
   made.devices = 1
   if made.system.name in WITH_PSEUDO_INPUTS:

@@ -1,6 +1,6 @@
 """Mutual information machine."""
 import functools
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,12 @@ from swae_jax.systems import (
 )
 
 
-def generate(m, n, key, drawn):
-  """z ~ p(z) and an image x of each: z, log p(x | z) and log q(z | x)."""
+def generate(m: vampprior.OneLevel, n: int, key: jax.Array, drawn: bool
+             ) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """n codes z ~ p(z) and an image x for each: z, log p(x | z), log q(z | x).
+
+  With `drawn` the image is a sample of p(x | z), and its mean otherwise.
+  """
   z_key, x_key = jax.random.split(key)
   z = m.sample(z_key, n)
   outputs = m.outputs(z, train=True)
@@ -28,7 +32,8 @@ def generate(m, n, key, drawn):
   return z, law.log_prob(x, *outputs), m.log_posterior(x, z, train=True)
 
 
-def one_side(m, x, key, b):
+def one_side(m: vampprior.OneLevel, x: jax.Array, key: jax.Array, b: Any
+             ) -> dict[str, jax.Array]:
   """A-MIM: the loss at samples of the encoder alone.  {name: [B]}."""
   d = m.densities(x, key, train=True)
   loss = losses.a_mim(
@@ -36,13 +41,14 @@ def one_side(m, x, key, b):
   return {**variational.bound(d.likelihood, d.kl(), 1.), 'loss': loss}
 
 
-def both_sides(m, x, key, b, drawn):
+def both_sides(m: vampprior.OneLevel, x: jax.Array, key: jax.Array, b: Any,
+               drawn: bool) -> dict[str, jax.Array]:
   """The loss at samples of the encoder and of the decoder.  {name: [B]}."""
   q_key, p_key = jax.random.split(key)
   z, log_q = m.infer(x, q_key, train=True)
   log_x = m.likelihood.log_prob(x, *m.outputs(z, train=True))
   z_gen, log_x_gen, log_q_gen = generate(m, x.shape[0], p_key, drawn)
-  # At once: each time all pseudo-inputs are encoded.
+  # One call for both, because each call encodes all pseudo-inputs.
   (log_p1, log_p1_gen), (log_p, log_p_gen) = (
       jnp.split(log, 2) for log in m.log_prior(jnp.concatenate([z, z_gen])))
   encoder = losses.a_mim(log_x, log_p, log_q, log_p1=log_p1, warm_up=b)

@@ -1,7 +1,9 @@
 """Symmetric Wasserstein autoencoder with learned pseudo-inputs."""
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+import functools
+from typing import Annotated, Any, Literal
 
+import chex
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
@@ -24,27 +26,29 @@ class Model(autoencoder.Autoencoder, kw_only=True):
   shape: Sequence[int]
   logvar_range: Sequence[float]
 
-  def setup(self):
+  def setup(self) -> None:
     """Makes the pseudo-inputs; their values come from `starter`."""
     self.pseudo_inputs = pseudo_inputs.parameter(
         self, self.components, self.shape)
 
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> Any:
     """Uses every part once, to make its parameters."""
     mean, logvar = self.conditional(x)
     return super().__call__(x), self.bend(mean, mean, logvar)
 
-  def bend(self, z, mean, logvar):
-    """z of N(mean, exp(logvar)) by the flow that these choose.  [B, D]."""
+  def bend(self, z: jax.Array, mean: jax.Array,
+           logvar: jax.Array) -> jax.Array:
+    """The flow at z, given the mean and the log-variance.  3 of [B, D]."""
     if self.flow is None:
       return z
     return self.flow(z, jnp.concatenate([mean, logvar], axis=1))
 
-  def inside(self, u):
+  def inside(self, u: jax.Array) -> jax.Array:
     """Pseudo-inputs in the range of the data.  [..., H, W, C]."""
     return pseudo_inputs.inside(u, self.bounded)
 
-  def prior(self, key, k, train=False):
+  def prior(self, key: jax.Array, k: jax.Array,
+            train: bool = False) -> tuple[jax.Array, jax.Array]:
     """A sample z given each u_k, and log-variances.  [B] -> 2 of [B, D]."""
     # The network sees B images, not K.
     mean, logvar = self.conditional(
@@ -55,12 +59,12 @@ class Model(autoencoder.Autoencoder, kw_only=True):
     return self.bend(z, mean, logvar), logvar
 
 
-def by_image(similarity: str):
+def by_image(similarity: Literal['l2', 'cosine']) -> Callable[..., jax.Array]:
   """Finds the pseudo-input most similar to each image, as an index [B]."""
   return lambda m, x, u: losses.nearest(x, u, similarity=similarity)
 
 
-def by_code(m, x, u):
+def by_code(m: Model, x: jax.Array, u: jax.Array) -> jax.Array:
   """Finds the pseudo-input whose code is nearest to the code of each image."""
   # Both at once and with frozen statistics, so that a normalisation treats
   # them alike and learns nothing from the pseudo-inputs.
@@ -72,10 +76,71 @@ SIMILARITIES = {
     'l2': by_image('l2'), 'cosine': by_image('cosine'), 'latent': by_code}
 
 
-def check(cost, logvar_min, logvar_max, mean_floor, bounded):
+def by_power(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
+             z: jax.Array, z_prior: jax.Array, **weights: Any
+             ) -> losses.JointOT:
+  """Eq. 5 with the norm as the cost of images.
+
+  Args:
+    m: turns outputs of the decoder into images.
+    x: images [B, H, W, C].
+    rec: the decoder's output for z [B, H, W, C].
+    gen: the decoder's output for z_prior [B, H, W, C].
+    z: codes of the images [B, D].
+    z_prior: samples of the prior [B, D].
+    **weights: alpha, beta and p.
+  """
+  return losses.joint_ot(x, m.image(gen), m.image(rec), z, z_prior, **weights)
+
+
+def by_cross_entropy(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
+                     z: jax.Array, z_prior: jax.Array, **weights: Any
+                     ) -> losses.JointOT:
+  """Eq. 5 with the cross entropy as the cost of images; see `by_power`."""
+  del m  # The cross entropy takes logits.
+  return losses.joint_ot(x, gen, rec, z, z_prior, **weights,
+                         cost=lambda x, y: -losses.log_bernoulli(x, y))
+
+
+TRANSPORTS: dict[str, Callable[..., losses.JointOT]] = {
+    'power': by_power, 'cross_entropy': by_cross_entropy}
+
+
+def terms(m: Model, x: jax.Array, key: jax.Array,
+          find: Callable[..., jax.Array],
+          transport: Callable[..., losses.JointOT]) -> dict[str, jax.Array]:
+  """The loss of Algorithm 1 and the facts that are shown beside it, by name.
+
+  Args:
+    m: the model.
+    x: images [B, H, W, C].
+    key: of the samples of the prior.
+    find: model, images, pseudo-inputs -> a pseudo-input for each image [B].
+    transport: as `by_power`, with its weights.
+  """
+  z = m.encode(x, train=True)
+  k = find(m, x, m.inside(m.pseudo_inputs))
+  z_prior, logvar = m.prior(key, k, train=True)
+  chex.assert_equal_shape([z, z_prior])
+  # One pass, so that a normalisation sees both kinds of code together.
+  both = m.output(jnp.concatenate([z, z_prior]), train=True)
+  rec, gen = jnp.split(both, 2)
+  chex.assert_equal_shape([x, rec, gen])
+  values = transport(m, x, rec, gen, z, z_prior)
+  low, high = m.logvar_range
+  chosen = jnp.zeros(m.components, bool).at[k].set(True)
+  return {
+      **values._asdict(), 'prior_logvar': logvar,
+      'prior_clamped': (logvar == low) | (logvar == high),
+      'distinct_components': chosen.sum() / min(m.components, x.shape[0])}
+
+
+def check(cost: str, logvar_min: float, logvar_max: float, mean_floor: float,
+          bounded: bool) -> None:
   """Refuses options that contradict each other or the data."""
   flag = '--config.system.swae'
-  def need(held, text):
+
+  def need(held: bool, text: str) -> None:
     if not held:
       raise errors.UserError(f'{flag}.{text}')
   need(logvar_min <= logvar_max, f'logvar_min={logvar_min}: it must not be '
@@ -139,6 +204,8 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
   """
   check(cost, logvar_min, logvar_max, mean_floor, spec.bounded)
   find = SIMILARITIES[similarity]
+  transport = functools.partial(
+      TRANSPORTS[cost], alpha=alpha, beta=beta, p=p)
   model = Model(
       encoder=network.encoder(latents), decoder=network.decoder(spec.shape[-1]),
       conditional=network.encoder(latents, latents),
@@ -150,31 +217,10 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
   init, examples = pseudo_inputs.starter(
       model, components, start, start_mean, start_std)
 
-  def transport(m, x, rec, gen, z_enc, z_prior):
-    if cost == 'cross_entropy':
-      images, entropy = (gen, rec), lambda x, y: -losses.log_bernoulli(x, y)
-    else:
-      images, entropy = (m.image(gen), m.image(rec)), None
-    return losses.joint_ot(x, *images, z_enc, z_prior, alpha=alpha, beta=beta,
-                           p=p, cost=entropy)
-
-  def terms(m, x, key):
-    z_enc = m.encode(x, train=True)
-    k = find(m, x, m.inside(m.pseudo_inputs))
-    z_prior, logvar = m.prior(key, k, train=True)
-    # One pass, so that a normalisation sees both kinds of code together.
-    both = m.output(jnp.concatenate([z_enc, z_prior]), train=True)
-    rec, gen = jnp.split(both, 2)
-    parts = transport(m, x, rec, gen, z_enc, z_prior)
-    chosen = jnp.zeros(components, bool).at[k].set(True)
-    clamped = (logvar == logvar_min) | (logvar == logvar_max)
-    return {
-        **parts._asdict(), 'prior_logvar': logvar, 'prior_clamped': clamped,
-        'distinct_components': chosen.sum() / min(components, x.shape[0])}
-
   def loss(variables, x, key, step):
     del step
-    values, stats = base.update(model, variables, lambda m: terms(m, x, key))
+    values, stats = base.update(model, variables, lambda m: terms(
+        m, x, key, find, transport))
     metrics = {name: value.mean() for name, value in values.items()}
     return metrics['loss'], (stats, metrics)
 

@@ -14,23 +14,27 @@ class Model(variational.Model, kw_only=True):
   """q(z | x), p(x | z) and a fixed prior p(z)."""
   prior: priors.Prior
 
-  def log_prior(self, z):
+  def log_prior(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """0 and log p(z).  2 of [B]."""
+    if self.prior.log_prob is None:  # `check` has refused this prior.
+      raise NotImplementedError
     return jnp.zeros_like(z[:, 0]), self.prior.log_prob(z)
 
-  def sample(self, key, n):
+  def sample(self, key: jax.Array, n: int) -> jax.Array:
     """z ~ p(z).  [n, D]."""
     return self.prior.sample(key, n, self.latents)
 
 
-def analytic(m: Model, x: jax.Array, key: jax.Array):
+def analytic(m: Model, x: jax.Array,
+             key: jax.Array) -> tuple[jax.Array, jax.Array]:
   """The likelihood at one code, and the KL in closed form.  2 of [B]."""
   law = m.posterior(x, train=True)
   outputs = m.outputs(variational.draw(key, *law), train=True)
   return m.likelihood.log_prob(x, *outputs), losses.kl_normal(*law)
 
 
-def sampled(m: Model, x: jax.Array, key: jax.Array):
+def sampled(m: Model, x: jax.Array,
+            key: jax.Array) -> tuple[jax.Array, jax.Array]:
   """The likelihood and the estimate of the KL at one code.  2 of [B]."""
   d = m.densities(x, key, train=True)
   return d.likelihood, d.kl()
@@ -85,7 +89,8 @@ def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
       network, spec, latents, likelihood, scale, logvar_min, logvar_max))
 
   def terms(m, x, key, step):
-    return variational.bound(*KLS[kl](m, x, key), beta * weight(step))
+    log_likelihood, divergence = KLS[kl](m, x, key)
+    return variational.bound(log_likelihood, divergence, beta * weight(step))
 
   return variational.system(
       model, lambda key, x: base.init(model, key, x[:2]), 1, terms)

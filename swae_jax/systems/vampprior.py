@@ -1,6 +1,6 @@
 """Variational autoencoder whose prior is a mixture of posteriors."""
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from flax import linen as nn
 import jax
@@ -17,12 +17,12 @@ class OneLevel(variational.Model, kw_only=True):
   shape: Sequence[int]
   bounded: bool
 
-  def setup(self):
+  def setup(self) -> None:
     """Makes the pseudo-inputs; their values come from `starter`."""
     self.pseudo_inputs = pseudo_inputs.parameter(
         self, self.components, self.shape)
 
-  def component(self, u):
+  def component(self, u: jax.Array) -> variational.Law:
     """Mean and log-variance of q(z | u_k).  [..., H, W, C] -> 2 of [..., D].
 
     Statistics are frozen in training, too: a normalisation learns nothing from
@@ -30,15 +30,16 @@ class OneLevel(variational.Model, kw_only=True):
     """
     return self.posterior(pseudo_inputs.inside(u, self.bounded))
 
-  def log_prior(self, z):
+  def log_prior(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """0, and log p(z).  2 of [B]."""
     components = self.component(self.pseudo_inputs)
     return jnp.zeros_like(z[:, 0]), losses.log_normal_mixture(z, *components)
 
-  def sample(self, key, n):
+  def sample(self, key: jax.Array, n: int) -> jax.Array:
     """z ~ p(z).  [n, D]."""
     k_key, z_key = jax.random.split(key)
-    # Of all pseudo-inputs; the released code takes the first n.
+    # All pseudo-inputs have the same chance; the released code takes the
+    # first n.
     k = jax.random.randint(k_key, (n,), 0, self.components)
     return variational.draw(z_key, *self.component(self.pseudo_inputs[k]))
 
@@ -51,15 +52,17 @@ class TwoLevel(OneLevel, kw_only=True):
   joint_encoder: nn.Module
   conditional: nn.Module
 
-  def posterior1(self, x, z2, train=False):
+  def posterior1(self, x: jax.Array, z2: jax.Array,
+                 train: bool = False) -> variational.Law:
     """Mean and log-variance of q(z1 | x, z2).  2 of [B, D]."""
     return self.normal(self.joint_encoder(x, z2, train=train))
 
-  def prior1(self, z2):
+  def prior1(self, z2: jax.Array) -> variational.Law:
     """Mean and log-variance of p(z1 | z2).  2 of [B, D]."""
     return self.normal(self.conditional(z2))
 
-  def infer(self, x, key=None, train=False):
+  def infer(self, x: jax.Array, key: jax.Array | None = None,
+            train: bool = False) -> tuple[jax.Array, jax.Array]:
     """z ~ q(z | x), or means of means without a key, and log q.  [B, 2D]."""
     key1, key2 = (None, None) if key is None else jax.random.split(key)
     z2, log_q2 = super().infer(x, key2, train)
@@ -67,32 +70,35 @@ class TwoLevel(OneLevel, kw_only=True):
     z1 = variational.draw(key1, *law)
     return jnp.concatenate([z1, z2], 1), losses.log_normal(z1, *law) + log_q2
 
-  def log_posterior(self, x, z, train=False):
+  def log_posterior(self, x: jax.Array, z: jax.Array,
+                    train: bool = False) -> jax.Array:
     """log q(z1 | x, z2) + log q(z2 | x) at any z.  [B]."""
     z1, z2 = jnp.split(z, 2, axis=1)
     return (losses.log_normal(z1, *self.posterior1(x, z2, train))
             + super().log_posterior(x, z2, train))
 
-  def log_prior(self, z):
+  def log_prior(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """log p(z1 | z2) and log p(z2).  2 of [B]."""
     z1, z2 = jnp.split(z, 2, axis=1)
     _, log_p2 = super().log_prior(z2)
     return losses.log_normal(z1, *self.prior1(z2)), log_p2
 
-  def sample(self, key, n):
+  def sample(self, key: jax.Array, n: int) -> jax.Array:
     """z2 ~ p(z2) and z1 ~ p(z1 | z2).  [n, 2D]."""
     key1, key2 = jax.random.split(key)
     z2 = super().sample(key2, n)
     z1 = variational.draw(key1, *self.prior1(z2))
     return jnp.concatenate([z1, z2], axis=1)
 
-  def outputs(self, z, train=False):
+  def outputs(self, z: jax.Array,
+              train: bool = False) -> tuple[jax.Array, ...]:
     """What the decoder returns.  [B, 2D] -> tuple of [B, H, W, C]."""
     return self.decoder(*jnp.split(z, 2, axis=1), train=train)
 
 
-def build(network, spec, latents, levels, components, likelihood, scale,
-          logvar_min, logvar_max):
+def build(network: networks.Network, spec: base.Spec, latents: int, levels: int,
+          components: int, likelihood: str, scale: float, logvar_min: float,
+          logvar_max: float) -> OneLevel:
   """The model of one or two levels."""
   parts = variational.parts(
       network, spec, latents, likelihood, scale, logvar_min, logvar_max)
@@ -106,10 +112,11 @@ def build(network, spec, latents, levels, components, likelihood, scale,
         'levels=2: this network has no modules for two levels of codes; give '
         '--config.network.name=gated_conv or mlp, or levels=1')
   channels = parts['likelihood'].outputs * (spec.shape[-1],)
-  return TwoLevel(**parts | {
-      'decoder': two.decoder(*channels),
+  fields: dict[str, Any] = {
+      **parts, 'decoder': two.decoder(*channels),
       'joint_encoder': two.encoder(latents, latents),
-      'conditional': two.conditional(latents, latents)})
+      'conditional': two.conditional(latents, latents)}
+  return TwoLevel(**fields)
 
 
 def make(network: networks.Network, spec: base.Spec, latents: int, *,

@@ -1,24 +1,28 @@
 """The parts that systems with a random encoder and a likelihood share."""
 from collections.abc import Callable, Sequence
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import chex
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
 from swae_jax import errors, losses
+from swae_jax.networks import base as networks
 from swae_jax.systems import base, likelihoods
+
+Law = tuple[jax.Array, jax.Array]  # mean and log-variance of a normal law
 
 
 class Densities(NamedTuple):
   """Log-densities at images and their codes, all [B]."""
   likelihood: jax.Array  # log p(x | z)
-  prior1: jax.Array  # log p(z1 | z2) of two levels; 0 for one.
-  prior: jax.Array  # log p(z), or log p(z2) of two levels.
+  prior1: jax.Array  # log p(z1 | z2) for two levels; 0 for one
+  prior: jax.Array  # log p(z) for one level; log p(z2) for two
   posterior: jax.Array  # log q(z | x)
 
-  def kl(self):
+  def kl(self) -> jax.Array:
     """The one-sample estimate of KL(q(z | x) || p(z)).  [B]."""
     return losses.kl_sampled(self.posterior, self.prior1 + self.prior)
 
@@ -31,52 +35,57 @@ class Model(nn.Module):
   latents: int
   logvar_range: Sequence[float]
 
-  def __call__(self, x):
+  def __call__(self, x: jax.Array) -> Any:
     """Uses every part once, to make its parameters."""
     z, _ = self.infer(x)
     return self.outputs(z), self.log_prior(z)
 
-  def normal(self, outputs):
+  def normal(self, outputs: Sequence[jax.Array]) -> Law:
     """Mean and log-variance, within its range, of a network's two outputs."""
     mean, logvar = outputs
     low, high = self.logvar_range
     self.sow('shares', 'clamped', jnp.mean((logvar < low) | (logvar > high)))
     return mean, jnp.clip(logvar, low, high)
 
-  def posterior(self, x, train=False):
+  def posterior(self, x: jax.Array, train: bool = False) -> Law:
     """Mean and log-variance of q(z | x).  [B, H, W, C] -> 2 of [B, D]."""
     return self.normal(self.encoder(x, train=train))
 
-  def infer(self, x, key=None, train=False):
+  def infer(self, x: jax.Array, key: jax.Array | None = None,
+            train: bool = False) -> tuple[jax.Array, jax.Array]:
     """z ~ q(z | x), or its mean without a key, and log q.  [B, D], [B]."""
     law = self.posterior(x, train)
     z = draw(key, *law)
     return z, losses.log_normal(z, *law)
 
-  def log_posterior(self, x, z, train=False):
+  def log_posterior(self, x: jax.Array, z: jax.Array,
+                    train: bool = False) -> jax.Array:
     """log q(z | x) at any z.  [B]."""
     return losses.log_normal(z, *self.posterior(x, train))
 
-  def log_prior(self, z):
+  def log_prior(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
     """log p(z1 | z2), which is 0 for one level, and log p(z).  2 of [B]."""
     raise NotImplementedError
 
-  def sample(self, key, n):
+  def sample(self, key: jax.Array, n: int) -> jax.Array:
     """z ~ p(z).  [n, D]."""
     raise NotImplementedError
 
-  def outputs(self, z, train=False):
+  def outputs(self, z: jax.Array,
+              train: bool = False) -> tuple[jax.Array, ...]:
     """What the decoder returns.  [B, D] -> tuple of [B, H, W, C]."""
     return self.decoder(z, train=train)
 
-  def densities(self, x, key, train=False):
-    """Those at one z ~ q(z | x)."""
+  def densities(self, x: jax.Array, key: jax.Array,
+                train: bool = False) -> Densities:
+    """The densities at one z ~ q(z | x)."""
     z, log_q = self.infer(x, key, train)
     log_likelihood = self.likelihood.log_prob(x, *self.outputs(z, train))
     return Densities(log_likelihood, *self.log_prior(z), log_q)
 
 
-def draw(key, mean, logvar):
+def draw(key: jax.Array | None, mean: jax.Array,
+         logvar: jax.Array) -> jax.Array:
   """A sample of a diagonal normal law, or its mean without a key."""
   if key is None:
     return mean
@@ -84,7 +93,9 @@ def draw(key, mean, logvar):
   return mean + jnp.exp(.5 * logvar) * noise
 
 
-def parts(network, spec, latents, likelihood, scale, logvar_min, logvar_max):
+def parts(network: networks.Network, spec: base.Spec, latents: int,
+          likelihood: str, scale: float, logvar_min: float, logvar_max: float
+          ) -> dict[str, Any]:
   """The fields of `Model` by name."""
   if logvar_min > logvar_max:
     raise errors.UserError(f'logvar_min={logvar_min}: it must not be above '
@@ -96,30 +107,39 @@ def parts(network, spec, latents, likelihood, scale, logvar_min, logvar_max):
           'logvar_range': (logvar_min, logvar_max)}
 
 
-def warm_up(epochs: int, spec: base.Spec) -> Callable:
+def warm_up(epochs: int, spec: base.Spec) -> Callable[[Any], Any]:
   """step -> a weight that grows from 0 to 1 in the first `epochs`."""
   if not epochs:
     return lambda step: 1.
   return lambda step: jnp.minimum(1., step / (epochs * spec.steps_per_epoch))
 
 
-def bound(log_likelihood, kl, weight):
+def bound(log_likelihood: jax.Array, kl: jax.Array,
+          weight: Any) -> dict[str, jax.Array]:
   """The negative bound with this weight of the KL, and its parts.  [B] each."""
   return {'loss': losses.negative_elbo(log_likelihood, kl, beta=weight),
           'elbo': -losses.negative_elbo(log_likelihood, kl),
           'log_likelihood': log_likelihood, 'kl': kl}
 
 
-def system(model, init, examples, terms):
-  """The system that minimises the mean of `terms`' value 'loss'.
+def system(model: Model, init: Callable[..., base.Variables], examples: int,
+           terms: Callable[..., dict[str, jax.Array]]) -> base.System:
+  """The system that minimises the mean over the batch of the value 'loss'.
 
-  terms(model, x, key, step) -> {name: [B]}.  The metric 'clamped' is the share
-  of all log-variances, of codes and of priors, that lie beyond their range.
+  The metric 'clamped' is the share of all log-variances, of codes and of
+  priors, that lie beyond their range.
+
+  Args:
+    model: its parameters are the only player.
+    init: System.init.
+    examples: System.examples.
+    terms: model, x, key, step -> {name: [B]}, 'loss' among the names.
   """
   def loss(variables, x, key, step):
     values, new = nn.apply(
         lambda m: terms(m, x, key, step), model,
         mutable=['batch_stats', 'shares'])(base.collections(variables))
+    chex.assert_shape(list(values.values()), (x.shape[0],))
     metrics = {name: value.mean() for name, value in values.items()}
     metrics['clamped'] = jnp.stack(new['shares']['clamped']).mean()
     return metrics['loss'], (new.get('batch_stats', {}), metrics)

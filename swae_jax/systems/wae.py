@@ -58,8 +58,9 @@ def mismatch(z: jax.Array, z_prior: jax.Array) -> jax.Array:
     mean = z.mean(0, keepdims=True)
     covariance = jnp.matmul((z - mean).T, z - mean, precision='highest')
     return mean, covariance / (len(z) - 1)
-  return sum(jnp.mean((a - b)**2) for a, b
-             in zip(moments(z), moments(z_prior), strict=True))
+  (mean, covariance), (mean0, covariance0) = moments(z), moments(z_prior)
+  return (jnp.mean((mean - mean0)**2)
+          + jnp.mean((covariance - covariance0)**2))
 
 
 def pretrain(codes: Callable, variables: base.Variables, draw: Callable,
@@ -170,7 +171,7 @@ def make(network: networks.Network, prior: priors.Prior,
         params={**variables.params, **penalty.init(penalty_key)})
 
   def loss(variables: base.Variables, x: jax.Array, key: jax.Array,
-           step: Any):
+           step: Any) -> tuple[jax.Array, tuple[Any, dict]]:
     code_key, prior_key, penalty_key = jax.random.split(key, 3)
 
     def autoencode(m):

@@ -4,7 +4,6 @@ import functools
 from typing import Any, NamedTuple
 
 import jax
-import ml_collections
 import optax
 
 from swae_jax import errors, evals
@@ -18,7 +17,7 @@ from swae_jax.training import step as step_lib
 
 class Run(NamedTuple):
   """The parts that a config asks for."""
-  config: ml_collections.ConfigDict  # the chosen options
+  config: Any  # a ConfigDict of the chosen options
   dataset: data_base.Dataset
   system: base.System
   mesh: jax.sharding.Mesh
@@ -55,7 +54,7 @@ def _players(made: base.System, spec: base.Spec) -> list[str]:
   return list(jax.eval_shape(made.init, jax.random.key(0), x).params)
 
 
-def build(config: Mapping[str, Any]) -> Run:
+def build(config: Any) -> Run:
   """Makes and checks all that a run needs; compiles nothing."""
   config = choice.chosen(config)
   mesh = mesh_lib.make(config.devices)

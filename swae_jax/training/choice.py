@@ -14,12 +14,14 @@ from swae_jax.training import config as config_lib
 from swae_jax.training import parts
 
 
-def chosen(config: Mapping[str, Any] | ml_collections.ConfigDict
-           ) -> ml_collections.ConfigDict:
+def chosen(config: Mapping[str, Any] | ml_collections.ConfigDict) -> Any:
   """The options that a run depends on, complete and checked.
 
   Args:
     config: with the options of all parts, or of the chosen ones alone.
+
+  Returns:
+    A ConfigDict.
 
   Raises:
     errors.UserError: a name or an option that does not exist, a value out of
@@ -41,7 +43,7 @@ def chosen(config: Mapping[str, Any] | ml_collections.ConfigDict
   return ml_collections.ConfigDict(out)
 
 
-def settle(config: ml_collections.ConfigDict, given: Iterable[str]) -> None:
+def settle(config: Any, given: Iterable[str]) -> None:
   """Makes a choice on the command line replace that of the config file.
 
   What the file sets for a part that is no longer chosen becomes a default

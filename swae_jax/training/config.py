@@ -59,8 +59,8 @@ def evaluator(name: str) -> dict[str, options.Option]:
           **options.of(found.run)}
 
 
-def defaults() -> ml_collections.ConfigDict:
-  """Every option of every part, with its default."""
+def defaults() -> Any:
+  """A ConfigDict of every option of every part, with its default."""
   return ml_collections.ConfigDict({
       **values(options.of_fields(General)),
       **{path: section(part) for path, part in parts.PARTS.items()},
@@ -136,7 +136,7 @@ def at(config: Any, path: str) -> Any:
   return config
 
 
-def restore(saved: Mapping[str, Any]) -> ml_collections.ConfigDict:
+def restore(saved: Any) -> Any:
   """The config with every option of a run whose chosen ones were kept."""
   config = defaults()
   for name in evals.EVALS:

@@ -1,5 +1,4 @@
 """What a run would cost: all of it but the training.  Nothing is written."""
-from collections.abc import Mapping
 import time
 from typing import Any
 
@@ -14,7 +13,7 @@ from swae_jax.workdir import folder
 STEPS = 3  # Timed, after one that is not.
 
 
-def dry_run(config: Mapping[str, Any], workdir: str) -> None:
+def dry_run(config: Any, workdir: str) -> None:
   """Builds, compiles and steps; prints memory, disk and time."""
   run = build.build(config)
   config = run.config

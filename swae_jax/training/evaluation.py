@@ -1,5 +1,4 @@
 """Evaluates a trained state: what results.json holds."""
-from collections.abc import Mapping
 import functools
 import hashlib
 import pathlib
@@ -79,7 +78,7 @@ def evaluate(run: build.Run, state: step_lib.State,
   }
 
 
-def again(workdir: Any, config: Mapping[str, Any] | None = None
+def again(workdir: Any, config: Any = None
           ) -> dict[str, Any]:
   """Evaluates the run in a workdir once more and renews its results.json.
 
@@ -91,6 +90,7 @@ def again(workdir: Any, config: Mapping[str, Any] | None = None
   own = config_lib.restore(folder.read_config(workdir))
   if config is not None:
     config = choice.chosen(config)
+    own.evals = config_lib.defaults().evals
     for name, section in own.evals.items():
       section.update({'run': False, **config.evals.get(name, {})})
     own.devices = config.devices

@@ -1,10 +1,12 @@
 """One training step, the same for every system."""
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import functools
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 import numpy as np
 import optax
 
@@ -28,7 +30,7 @@ def halves(seed: int) -> tuple[np.uint32, np.uint32]:
   return np.uint32(seed & 0xffffffff), np.uint32(seed >> 32)
 
 
-def key(low: jax.Array, high: jax.Array) -> jax.Array:
+def key(low: ArrayLike, high: ArrayLike) -> jax.Array:
   """The key of a seed; below 2^32 it is jax.random.key(seed)."""
   low_key = jax.random.key(low)
   return jax.lax.cond(high == 0, lambda: low_key,
@@ -44,13 +46,13 @@ def init(system: base.System, tx: optax.GradientTransformation,
                tx.init(variables.params), jnp.zeros(2, jnp.int32))
 
 
-def optimizer(players: dict[str, optax.GradientTransformation]
+def optimizer(players: Mapping[Any, optax.GradientTransformation]
               ) -> optax.GradientTransformation:
   """One transformation for all players.  {player: transformation}."""
   return optax.partition(players, {name: name for name in players})
 
 
-def finite_checks(loss: jax.Array, grads: Any,
+def finite_checks(loss: Any, grads: Any,
                   stats: Any) -> list[tuple[str, jax.Array]]:
   """Names and arrays that must be finite in a step, the loss first."""
   flat, _ = jax.tree_util.tree_flatten_with_path([loss, grads, stats])
@@ -91,12 +93,17 @@ def make(system: base.System, tx: optax.GradientTransformation,
     key = jax.random.fold_in(
         jax.random.wrap_key_data(state.key), state.step)
     x_key, loss_key = jax.random.split(key)
+    chex.assert_rank([images, indices], [4, 1])
     x = draw(x_key, images[indices], binarize)
     x = jax.lax.with_sharding_constraint(x, spread)
 
     def loss(params):
-      return system.loss(state.variables._replace(params=params), x,
-                            loss_key, state.step)
+      value, (stats, metrics) = system.loss(
+          state.variables._replace(params=params), x, loss_key, state.step)
+      chex.assert_rank(value, 0)
+      chex.assert_trees_all_equal_shapes_and_dtypes(
+          stats, state.variables.stats)
+      return value, (stats, metrics)
 
     params = state.variables.params
     grads, (stats, metrics) = jax.grad(loss, has_aux=True)(params)

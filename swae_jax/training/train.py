@@ -1,5 +1,4 @@
 """Trains, or goes on training, and evaluates: what the main command does."""
-from collections.abc import Mapping
 import contextlib
 from typing import Any
 
@@ -15,7 +14,7 @@ from swae_jax.training import step as step_lib
 from swae_jax.workdir import digests, files, folder, lock, storage
 
 
-def run(config: Mapping[str, Any], workdir: Any = '',
+def run(config: Any, workdir: Any = '',
         reuse: build.Run | None = None, *, allow_config_change: bool = False,
         restart: bool = False, patience: float = 0.) -> dict[str, Any]:
   """Trains or goes on training, then evaluates; the same call does both.
@@ -76,7 +75,7 @@ def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
   """The state that the run goes on from, and its opened workdir."""
   state = build.init(this)
   finite = [name for name, _ in step_lib.finite_checks(
-      np.zeros((), np.float32), state.variables.params, state.variables.stats)]
+      np.float32(0), state.variables.params, state.variables.stats)]
   state, kept = folder.open_workdir(
       stack, workdir, state, this.config.train, this.steps, finite,
       console.line)

@@ -2,12 +2,12 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import making
 import numpy as np
 import pytest
 
 from swae_jax import losses
 from swae_jax.networks import NETWORKS
-from swae_jax.systems import SYSTEMS, base
 
 B, D, K, SHAPE, EPOCH = 6, 2, 4, (2, 3, 1), 10
 RNG = np.random.default_rng(0)
@@ -16,49 +16,41 @@ NETWORK = NETWORKS['mlp'](SHAPE, hidden=8)
 
 
 def build(name='mim', **options):
-  return SYSTEMS[name](
-      NETWORK, None, base.Spec(SHAPE, True, EPOCH), D,
-      **{'components': K, **options})
+  return making.system(name, SHAPE, D, network=NETWORK, binary=True,
+                       steps_per_epoch=EPOCH, **{'components': K, **options})
 
 
 @functools.cache
 def initial(levels=1, likelihood='bernoulli'):
   """Parameters none of which is 0."""
-  o = build(levels=levels, likelihood=likelihood)
-  variables = o.init(jax.random.key(0), X[:K])
+  s = build(levels=levels, likelihood=likelihood)
+  variables = s.init(jax.random.key(0), X[:K])
   return jax.tree.map(lambda p: p + .05, variables)
 
 
-def metrics_of(o, variables, key=None, step=0):
-  key = jax.random.key(1) if key is None else key
-  return jax.jit(o.loss)(variables, X, key, step)[1][1]
-
-
-def gradient(o, variables):
-  return jax.jit(jax.grad(lambda p: o.loss(
-      variables._replace(params=p), X, jax.random.key(1), 0)[0]))(
-          variables.params)
+def metrics_of(s, variables, step=0):
+  return making.loss(s, variables, X, step=step)[1]
 
 
 def test_same_parameters_as_the_vampprior():
   """And the same codes, samples and bound."""
   mim, vamp = (build(name, levels=2) for name in ('mim', 'vampprior'))
   variables, key = initial(2), jax.random.key(2)
-  shapes = lambda o: jax.eval_shape(o.init, key, X[:K])
+  shapes = lambda s: jax.eval_shape(s.init, key, X[:K])
   assert shapes(mim) == shapes(vamp)
   for fn in ('encode', 'log_weight'):
     np.testing.assert_array_equal(
-        *(jax.jit(getattr(o, fn))(variables, X, key) for o in (mim, vamp)))
+        *(jax.jit(getattr(s, fn))(variables, X, key) for s in (mim, vamp)))
 
 
 @pytest.mark.parametrize('levels', [1, 2])
 def test_a_mim_is_the_bound_without_the_entropy(levels):
   """-log p(x | z) - log p(z), at the end of the warm-up."""
-  o, vamp = build(symmetric=False, levels=levels), build(
+  s, vamp = build(symmetric=False, levels=levels), build(
       'vampprior', levels=levels)
   variables, key = initial(levels), jax.random.key(1)
-  m = metrics_of(o, variables)
-  z = jax.jit(o.encode)(variables, X, key)
+  m = metrics_of(s, variables)
+  z = jax.jit(s.encode)(variables, X, key)
   both = jax.jit(vamp.log_weight)(variables, X, key)
   np.testing.assert_allclose(m['elbo'], both.mean(), rtol=1e-5)
   log_q = log_posterior(variables, levels, X, z)
@@ -118,8 +110,8 @@ def decoder_side(variables, levels, n, draw):
 
 @pytest.mark.parametrize('levels, draw', [(1, True), (2, False)])
 def test_both_sides(levels, draw):
-  o, variables = build(levels=levels, draw=draw), initial(levels)
-  m = jax.jit(jax.vmap(lambda key: o.loss(variables, X, key, 0)[1][1]))(
+  s, variables = build(levels=levels, draw=draw), initial(levels)
+  m = jax.jit(jax.vmap(lambda key: s.loss(variables, X, key, 0)[1][1]))(
       jax.random.split(jax.random.key(0), 2000))
   np.testing.assert_allclose(
       m['loss'], m['encoder_loss'] + m['decoder_loss'], rtol=1e-5)
@@ -136,8 +128,8 @@ def test_both_sides(levels, draw):
 @pytest.mark.parametrize('step, b', [(0, 0.), (5, .5), (9, .9), (10, 1.)])
 def test_warm_up(step, b):
   """Over an epoch of 10 steps; the decoder's side waits for its end."""
-  o, variables = build(levels=2, warm_up=1), initial(2)
-  m = metrics_of(o, variables, step=step)
+  s, variables = build(levels=2, warm_up=1), initial(2)
+  m = metrics_of(s, variables, step=step)
   np.testing.assert_allclose(
       m['loss'], m['encoder_loss'] + (m['decoder_loss'] if b == 1 else 0),
       rtol=1e-6)
@@ -154,23 +146,23 @@ def test_warm_up(step, b):
 
 
 def test_validation_is_behind_the_warm_up():
-  o, variables = build(warm_up=1), initial()
-  valid = jax.jit(o.valid)(variables, X, jax.random.key(1))
+  s, variables = build(warm_up=1), initial()
+  valid = jax.jit(s.valid)(variables, X, jax.random.key(1))
   np.testing.assert_allclose(
-      valid, metrics_of(o, variables, step=10)['loss'], rtol=1e-6)
-  assert abs(valid - metrics_of(o, variables, step=9)['loss']) > .1
+      valid, metrics_of(s, variables, step=10)['loss'], rtol=1e-6)
+  assert abs(valid - metrics_of(s, variables, step=9)['loss']) > .1
 
 
 @pytest.mark.parametrize('draw', [False, True])
 def test_score_function_term(draw, monkeypatch):
   """At the mean of a Bernoulli law the gradient of log p(x | z) is zero."""
-  o, variables = build(draw=draw), initial()
-  whole = gradient(o, variables)
+  s, variables = build(draw=draw), initial()
+  whole = making.gradient(s, variables, X)
   plain = losses.decoder_mim
   monkeypatch.setattr(
       losses, 'decoder_mim',
       lambda *args, reinforce, **options: plain(*args, **options))
-  without = gradient(o, variables)
+  without = making.gradient(s, variables, X)
   gaps = jax.tree.leaves(jax.tree.map(
       lambda a, b: jnp.abs(a - b).max(), whole, without))
   assert max(gaps) > .1 if draw else max(gaps) < 1e-5
@@ -182,6 +174,7 @@ def test_gradient_through_the_images(likelihood, monkeypatch):
   monkeypatch.setattr(losses, 'a_mim', lambda log_x, *_, **__: 0 * log_x)
   monkeypatch.setattr(
       losses, 'decoder_mim', lambda log_x, log_p, log_q, **_: log_q)
-  g = gradient(build(likelihood=likelihood), initial(likelihood=likelihood))
+  g = making.gradient(
+      build(likelihood=likelihood), initial(likelihood=likelihood), X)
   assert (max(jnp.abs(leaf).max() for leaf in jax.tree.leaves(
       g['model']['decoder'])) > 1e-3) == (likelihood == 'gaussian')

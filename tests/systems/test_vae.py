@@ -3,31 +3,33 @@ import math
 
 import jax
 import jax.numpy as jnp
+import making
 import numpy as np
 import pytest
 
 from swae_jax import errors, priors
 from swae_jax.networks import NETWORKS
-from swae_jax.systems import SYSTEMS, base, likelihoods
+from swae_jax.systems import base, likelihoods
 
 B, D, SHAPE, EPOCH = 6, 3, (2, 3, 1), 10
 RNG = np.random.default_rng(0)
 X = RNG.integers(2, size=(B, *SHAPE)).astype('float32')
 GREY = RNG.uniform(size=(B, *SHAPE)).astype('float32')
 NETWORK = NETWORKS['mlp'](SHAPE, hidden=8)
+SPEC = base.Spec(SHAPE, True, True, EPOCH)
 LAWS = ['bernoulli', 'gaussian', 'logistic_256']
 
 
-def build(bounded=True, **options):
-  return SYSTEMS['vae'](
-      NETWORK, priors.normal, base.Spec(SHAPE, bounded, EPOCH), D, **options)
+def build(system='vae', **options):
+  return making.system(system, SHAPE, D, network=NETWORK, steps_per_epoch=EPOCH,
+                       **{'binary': True, **options})
 
 
 @functools.cache
 def initial(likelihood='bernoulli'):
   """Parameters none of which is 0."""
-  o = build(likelihood=likelihood)
-  variables = o.init(jax.random.key(0), X)
+  s = build(likelihood=likelihood)
+  variables = s.init(jax.random.key(0), X)
   return variables._replace(params=jax.tree.map(
       lambda p: p + .05, variables.params))
 
@@ -76,24 +78,19 @@ def terms(variables, x, z, likelihood='bernoulli', scale=1.):
           log_normal(z, mean, logvar.clip(-6, 2)))
 
 
-def loss_of(o, variables=None, x=X, seed=1, step=0):
-  return jax.jit(o.loss)(
-      variables or initial(), x, jax.random.key(seed), step)
-
-
 @pytest.mark.parametrize('likelihood, scale', [
     ('bernoulli', 1.), ('gaussian', 1.), ('gaussian', .3),
     ('logistic_256', 1.)])
 def test_log_weight_and_sampled_loss(likelihood, scale):
-  o = build(likelihood=likelihood, scale=scale, kl='sampled')
+  s = build(likelihood=likelihood, scale=scale, kl='sampled')
   x = X if likelihood == 'bernoulli' else GREY
   variables, key = initial(likelihood), jax.random.key(1)
-  z = jax.jit(o.encode)(variables, x, key)
+  z = jax.jit(s.encode)(variables, x, key)
   log_x, log_p, log_q = terms(variables, x, z, likelihood, scale)
-  weight = jax.jit(o.log_weight)(variables, x, key)
+  weight = jax.jit(s.log_weight)(variables, x, key)
   # In float32 the logistic law is a difference of close numbers.
   np.testing.assert_allclose(weight, log_x + log_p - log_q, rtol=1e-4)
-  loss, (_, metrics) = loss_of(o, variables, x)
+  loss, metrics = making.loss(s, variables, x)
   np.testing.assert_allclose(loss, -np.mean(weight), rtol=1e-5)
   np.testing.assert_allclose(metrics['log_likelihood'], log_x.mean(), rtol=1e-4)
   np.testing.assert_allclose(metrics['kl'], (log_q - log_p).mean(), rtol=1e-4)
@@ -101,8 +98,8 @@ def test_log_weight_and_sampled_loss(likelihood, scale):
 
 def test_analytic_kl_is_the_mean_of_the_sampled():
   variables = initial()
-  metrics = lambda o: jax.jit(jax.vmap(
-      lambda key: o.loss(variables, X, key, 0)[1][1]))(
+  metrics = lambda s: jax.jit(jax.vmap(
+      lambda key: s.loss(variables, X, key, 0)[1][1]))(
           jax.random.split(jax.random.key(0), 4000))
   exact, estimate = metrics(build()), metrics(build(kl='sampled'))
   assert exact['kl'].std() < 1e-5 < estimate['kl'].std()
@@ -123,11 +120,9 @@ def test_analytic_kl_is_the_mean_of_the_sampled():
 def test_warm_up(system, step, weight):
   """Over 2 epochs of 10 steps."""
   options = {} if system == 'vae' else {'components': B}
-  o = SYSTEMS[system](
-      NETWORK, priors.normal, base.Spec(SHAPE, True, EPOCH), D, warm_up=2,
-      beta=3., **options)
-  variables = o.init(jax.random.key(0), X)
-  loss, (_, m) = loss_of(o, variables, step=step)
+  s = build(system, warm_up=2, beta=3., **options)
+  variables = s.init(jax.random.key(0), X)
+  loss, m = making.loss(s, variables, X, step=step)
   np.testing.assert_allclose(
       loss, -m['log_likelihood'] + 3 * weight * m['kl'], rtol=1e-5)
   np.testing.assert_allclose(
@@ -135,41 +130,42 @@ def test_warm_up(system, step, weight):
 
 
 def test_validation_is_at_the_full_weight():
-  o, key = build(warm_up=2, beta=3.), jax.random.key(1)
-  valid = jax.jit(o.valid)(initial(), X, key)
-  np.testing.assert_allclose(valid, loss_of(o, step=20)[0], rtol=1e-6)
-  assert abs(valid - loss_of(o, step=1)[0]) > .1
+  s, key = build(warm_up=2, beta=3.), jax.random.key(1)
+  valid = jax.jit(s.valid)(initial(), X, key)
+  np.testing.assert_allclose(valid, making.loss(
+      s, initial(), X, step=20)[0], rtol=1e-6)
+  assert abs(valid - making.loss(s, initial(), X, step=1)[0]) > .1
 
 
 def test_codes():
-  o, variables = build(), initial()
+  s, variables = build(), initial()
   mean, logvar = part(variables, 'encoder', (D, D), X)
-  np.testing.assert_allclose(o.encode(variables, X), mean, rtol=1e-4)
-  z = jax.jit(jax.vmap(lambda key: o.encode(variables, X, key)))(
+  np.testing.assert_allclose(s.encode(variables, X), mean, rtol=1e-4)
+  z = jax.jit(jax.vmap(lambda key: s.encode(variables, X, key)))(
       jax.random.split(jax.random.key(0), 4000))
   np.testing.assert_allclose(z.mean(0), mean, atol=.1)
   np.testing.assert_allclose(z.var(0), np.exp(logvar), rtol=.15)
-  z = jax.jit(o.sample, static_argnums=2)(variables, jax.random.key(0), 4000)
+  z = jax.jit(s.sample, static_argnums=2)(variables, jax.random.key(0), 4000)
   np.testing.assert_allclose(z.mean(0), np.zeros(D), atol=.07)
   np.testing.assert_allclose(np.cov(z.T), np.eye(D), atol=.07)
 
 
 def test_log_variances_are_kept_in_their_range():
-  o, variables = build(logvar_min=1., logvar_max=1.), initial()
-  z = jax.jit(jax.vmap(lambda key: o.encode(variables, X, key)))(
+  s, variables = build(logvar_min=1., logvar_max=1.), initial()
+  z = jax.jit(jax.vmap(lambda key: s.encode(variables, X, key)))(
       jax.random.split(jax.random.key(0), 2000))
   np.testing.assert_allclose(z.var(0), np.full((B, D), math.e), rtol=.2)
 
 
 @pytest.mark.parametrize('likelihood', LAWS)
 def test_decode_is_the_mean_of_what_is_drawn(likelihood):
-  o, variables = build(likelihood=likelihood), initial(likelihood)
+  s, variables = build(likelihood=likelihood), initial(likelihood)
   z = jnp.linspace(-.5, .5, 2 * D).reshape(2, D)
-  images = jax.jit(o.decode)(variables, z)
+  images = jax.jit(s.decode)(variables, z)
   channels = (1, 1) if likelihood == 'logistic_256' else (1,)
   outputs = part(variables, 'decoder', channels, z)
   np.testing.assert_allclose(images, sigmoid(outputs[0]), rtol=1e-4)
-  law = likelihoods.make(likelihood, .1, True)
+  law = likelihoods.make(likelihood, .1, SPEC)
   if likelihood == 'logistic_256':
     outputs[1][:] = -4.  # The range of the data hardly cuts so narrow a law.
   drawn = jax.jit(jax.vmap(lambda key: law.draw(
@@ -186,7 +182,7 @@ def test_decode_is_the_mean_of_what_is_drawn(likelihood):
 
 
 def test_logistic_means_and_scales_are_held():
-  law = likelihoods.make('logistic_256', 1., True)
+  law = likelihoods.make('logistic_256', 1., SPEC)
   far = jnp.full((1, 1, 1, 1), 50.)
   np.testing.assert_allclose(law.mean(far, far).item(), 511 / 512, rtol=1e-6)
   np.testing.assert_allclose(law.mean(-far, far).item(), 1 / 512, rtol=1e-5)
@@ -197,25 +193,36 @@ def test_logistic_means_and_scales_are_held():
 
 
 def test_data_without_a_range():
-  o = build(bounded=False, likelihood='gaussian', scale=.5)
+  s = build(bounded=False, likelihood='gaussian', scale=.5)
   variables, key = initial('gaussian'), jax.random.key(1)
-  z = o.encode(variables, X, key)
+  z = s.encode(variables, X, key)
   mean, = part(variables, 'decoder', (1,), z)
-  np.testing.assert_allclose(o.decode(variables, z), mean, rtol=1e-5)
+  np.testing.assert_allclose(s.decode(variables, z), mean, rtol=1e-5)
   _, log_p, log_q = terms(variables, X, z)
   log_x = log_normal(X.reshape(B, -1), mean.reshape(B, -1),
                      np.full((B, 6), math.log(.25)))
   np.testing.assert_allclose(
-      jax.jit(o.log_weight)(variables, X, key), log_x + log_p - log_q,
+      jax.jit(s.log_weight)(variables, X, key), log_x + log_p - log_q,
       rtol=1e-5)
 
 
+@pytest.mark.parametrize('bounded, binary, name', [
+    (True, True, 'bernoulli'), (True, False, 'logistic_256'),
+    (False, False, 'gaussian')])
+def test_the_data_choose_the_likelihood(bounded, binary, name):
+  spec = base.Spec(SHAPE, bounded, binary, EPOCH)
+  auto, named = (likelihoods.make(n, .3, spec) for n in ('auto', name))
+  outputs = [jnp.asarray(GREY)] * named.outputs
+  assert auto.outputs == named.outputs
+  np.testing.assert_array_equal(
+      auto.log_prob(X, *outputs), named.log_prob(X, *outputs))
+
+
 @pytest.mark.parametrize('options, said', [
-    ({'likelihood': 'poisson'}, 'bernoulli, gaussian, logistic_256'),
-    ({'kl': 'exact'}, 'analytic, sampled'),
-    ({'bounded': False}, r"\[0, 1\].*likelihood='gaussian'"),
-    ({'likelihood': 'gaussian', 'scale': 0.}, 'scale=0.0'),
-    ({'warm_up': -1}, 'warm_up=-1'),
+    ({'bounded': False, 'likelihood': 'bernoulli'},
+     r'\[0, 1\].*likelihood=gaussian'),
+    ({'prior': priors.PRIORS['normal'](scale=2.)}, 'kl=sampled'),
+    ({'prior': priors.PRIORS['ring']()}, 'prior.name=normal'),
     ({'logvar_min': 3.}, 'logvar_min=3.0.*logvar_max=2.0')])
 def test_refusals(options, said):
   with pytest.raises(errors.UserError, match=said):
@@ -225,8 +232,8 @@ def test_refusals(options, said):
 def test_clamped_is_the_share_of_log_variances_beyond_their_range():
   _, logvar = part(initial(), 'encoder', (D, D), X)
   low, high = np.quantile(logvar, [.2, .7])
-  o = build(logvar_min=float(low), logvar_max=float(high))
-  _, (_, metrics) = loss_of(o)
+  s = build(logvar_min=float(low), logvar_max=float(high))
+  _, metrics = making.loss(s, initial(), X)
   want = np.mean((logvar < low) | (logvar > high))
   assert .3 < want < .7
   np.testing.assert_allclose(metrics['clamped'], want, atol=1.1 / logvar.size)

@@ -3,12 +3,12 @@ import math
 
 import jax
 import jax.numpy as jnp
+import making
 import numpy as np
 import pytest
 
 from swae_jax import errors
 from swae_jax.networks import NETWORKS
-from swae_jax.systems import SYSTEMS, base
 
 B, D, K, SHAPE = 6, 3, 5, (2, 3, 1)
 STILL = {'logvar_min': -80., 'logvar_max': -80.}  # z is then the mean.
@@ -18,10 +18,9 @@ U = RNG.uniform(size=(K, *SHAPE)).astype('float32')
 NETWORK = NETWORKS['mlp'](SHAPE, hidden=8)
 
 
-def build(levels=1, network=NETWORK, bounded=True, **options):
-  options = {'components': K, **options}
-  return SYSTEMS['vampprior'](
-      network, None, base.Spec(SHAPE, bounded, 10), D, levels=levels, **options)
+def build(levels=1, **options):
+  return making.system('vampprior', SHAPE, D, levels=levels, **{
+      'network': NETWORK, 'binary': True, 'components': K, **options})
 
 
 @functools.cache
@@ -87,38 +86,36 @@ def densities(variables, levels, x, z):
 
 @pytest.mark.parametrize('levels', [1, 2])
 def test_loss_and_log_weight(levels):
-  o, variables, key = build(levels), start(levels), jax.random.key(1)
-  z = jax.jit(o.encode)(variables, X, key)
+  s, variables, key = build(levels), start(levels), jax.random.key(1)
+  z = jax.jit(s.encode)(variables, X, key)
   assert z.shape == (B, levels * D)
   log_x, log_p, log_q = densities(variables, levels, X, z)
   np.testing.assert_allclose(
-      jax.jit(o.log_weight)(variables, X, key), log_x + log_p - log_q,
+      jax.jit(s.log_weight)(variables, X, key), log_x + log_p - log_q,
       rtol=1e-5)
-  loss, (_, m) = jax.jit(o.loss)(variables, X, key, 0)
+  loss, (_, m) = jax.jit(s.loss)(variables, X, key, 0)
   np.testing.assert_allclose(loss, -np.mean(log_x + log_p - log_q), rtol=1e-5)
   np.testing.assert_allclose(m['log_likelihood'], log_x.mean(), rtol=1e-5)
   np.testing.assert_allclose(m['kl'], (log_q - log_p).mean(), rtol=1e-4)
 
 
 def test_mean_codes_of_two_levels():
-  o, variables = build(2), start(2)
+  s, variables = build(2), start(2)
   z2, _ = law(variables, 'encoder', X)
   z1, _ = law(variables, 'joint_encoder', X, z2)
-  z = jax.jit(o.encode)(variables, X)
+  z = jax.jit(s.encode)(variables, X)
   np.testing.assert_allclose(z, np.concatenate([z1, z2], 1), rtol=1e-4,
                              atol=1e-5)
   params = variables.params['model']['decoder']
   logits, = NETWORK.hierarchy.decoder(1).apply({'params': params}, z1, z2)
   np.testing.assert_allclose(
-      jax.jit(o.decode)(variables, z), jax.nn.sigmoid(logits), rtol=1e-4)
+      jax.jit(s.decode)(variables, z), jax.nn.sigmoid(logits), rtol=1e-4)
 
 
 @pytest.mark.parametrize('levels', [1, 2])
 def test_every_pseudo_input_moves(levels):
-  o, variables = build(levels), start(levels)
-  g = jax.jit(jax.grad(lambda p: o.loss(
-      variables._replace(params=p), X, jax.random.key(1), 0)[0]))(
-          variables.params)['model']['pseudo_inputs']
+  s, variables = build(levels), start(levels)
+  g = making.gradient(s, variables, X)['model']['pseudo_inputs']
   assert np.all(np.any(g.reshape(K, -1), axis=1))
 
 
@@ -127,11 +124,11 @@ def test_pseudo_inputs_outside_the_range_are_clipped_and_still():
   outside[:, 0, 0] -= 2
   outside[:, 1, 1] += 2
   key = jax.random.key(1)
-  def loss(o, u):
+  def loss(s, u):
     variables = start(1)
     def fn(u):
       model = {**variables.params['model'], 'pseudo_inputs': u}
-      return o.loss(variables._replace(params={'model': model}), X, key, 0)[0]
+      return s.loss(variables._replace(params={'model': model}), X, key, 0)[0]
     return jax.jit(jax.value_and_grad(fn))(u)
   value, g = loss(build(), outside)
   np.testing.assert_allclose(
@@ -144,8 +141,8 @@ def test_pseudo_inputs_outside_the_range_are_clipped_and_still():
 
 
 def test_every_pseudo_input_is_sampled_alike():
-  o, n, variables = build(**STILL), 4000, start(1)
-  z = jax.jit(o.sample, static_argnums=2)(variables, jax.random.key(3), n)
+  s, n, variables = build(**STILL), 4000, start(1)
+  z = jax.jit(s.sample, static_argnums=2)(variables, jax.random.key(3), n)
   means, _ = law(variables, 'encoder', U)
   distance = np.sum((np.asarray(z)[:, None] - means[None])**2, axis=2)
   assert distance.min(axis=1).max() < 1e-8
@@ -157,8 +154,8 @@ def test_every_pseudo_input_is_sampled_alike():
 
 def test_samples_have_the_density_of_the_loss():
   """E over p of f is E over any r of f p / r: of all f the first moments."""
-  o, variables = build(), start(1)
-  z = jax.jit(o.sample, static_argnums=2)(variables, jax.random.key(3), 20000)
+  s, variables = build(), start(1)
+  z = jax.jit(s.sample, static_argnums=2)(variables, jax.random.key(3), 20000)
   r = 3 * np.random.default_rng(0).normal(size=(20000, D))
   w = np.exp(log_mixture(variables, r)
              - log_normal(r, 0 * r, np.full(r.shape, 2 * math.log(3))))
@@ -170,9 +167,9 @@ def test_samples_have_the_density_of_the_loss():
 
 def test_samples_of_two_levels():
   """z2 is that of one level, and z1 has its mean and variance given z2."""
-  o, n = build(2, logvar_min=-1., logvar_max=-1.), 4000
+  s, n = build(2, logvar_min=-1., logvar_max=-1.), 4000
   variables = start(2, np.repeat(U[:1], K, 0))
-  z = jax.jit(o.sample, static_argnums=2)(variables, jax.random.key(3), n)
+  z = jax.jit(s.sample, static_argnums=2)(variables, jax.random.key(3), n)
   assert z.shape == (n, 2 * D)
   z1, z2 = np.split(np.asarray(z), 2, axis=1)
   mean, _ = law(variables, 'encoder', U[:1])
@@ -183,24 +180,6 @@ def test_samples_of_two_levels():
   np.testing.assert_allclose(both, np.exp(-1) * np.eye(2 * D), atol=.05)
 
 
-def test_start():
-  o = build()
-  assert o.examples == K
-  u = o.init(jax.random.key(0), X[:K]).params['model']['pseudo_inputs']
-  assert 0 < abs(u - X[:K]).max() < .05  # In the order of the file.
-  o = build(start='noise', components=400, start_mean=.4, start_std=.05)
-  assert o.examples == 1
-  u = o.init(jax.random.key(0), X[:1]).params['model']['pseudo_inputs']
-  assert u.shape == (400, *SHAPE)
-  assert abs(u.mean() - .4) < .01 and abs(u.std() - .05) < .01
-
-
-@pytest.mark.parametrize('options, said', [
-    ({'levels': 3}, 'levels=3'),
-    ({'components': 0}, 'components=0'),
-    ({'start': 'zeros'}, 'data, noise'),
-    ({'network': NETWORK._replace(hierarchy=None), 'levels': 2},
-     "'gated_conv' or 'mlp', or set levels=1")])
-def test_refusals(options, said):
-  with pytest.raises(errors.UserError, match=said):
-    build(**options)
+def test_two_levels_need_a_network_that_has_them():
+  with pytest.raises(errors.UserError, match='gated_conv or mlp, or levels=1'):
+    build(2, network=NETWORK._replace(hierarchy=None))

@@ -5,9 +5,9 @@ import jax
 import numpy as np
 import pytest
 
-from swae_jax import errors, evals
+from swae_jax import errors
 from swae_jax.evals import base
-from swae_jax.training import build, evaluation, train
+from swae_jax.training import build, evaluation, step, train
 from swae_jax.workdir import files
 import tiny
 
@@ -22,7 +22,7 @@ def done(tmp_path_factory):
   return workdir, train.run(tiny.config(), workdir)
 
 
-def test_a_result_says_on_what_it_stands(done):
+def test_a_result_records_its_data_code_and_weights(done):
   workdir, results = done
   assert results == files.read_json(workdir / 'results.json')
   assert results['seed'] == 0 and results['data']['name'] == 'digits'
@@ -31,7 +31,7 @@ def test_a_result_says_on_what_it_stands(done):
   assert metric['split'] == 'test' and metric['samples'] == 300
 
 
-def test_once_more_gives_the_same(done):
+def test_evaluating_again_gives_the_same(done):
   workdir, results = done
   assert evaluation.again(workdir) == results
 
@@ -67,8 +67,9 @@ def test_another_seed_compiles_nothing(tmp_path, monkeypatch):
   like = build.build(config)
   train.run(config, tmp_path / '0', like)
   made = []
-  step = build.step
-  monkeypatch.setattr(build, 'step', lambda run: made.append(0) or step(run))
+  make = step.make
+  monkeypatch.setattr(step, 'make', lambda *args, **options: (
+      made.append(0) or make(*args, **options)))
   config.seed = 1
   reused = train.run(config, tmp_path / '1', like)
   assert not made
@@ -76,36 +77,28 @@ def test_another_seed_compiles_nothing(tmp_path, monkeypatch):
   assert made and reused['state_sha256'] == fresh['state_sha256']
 
 
-def test_a_name_given_alone_leaves_the_options_of_another():
-  config = tiny.config('sliced')
-  assert config.prior.name == 'ring' and 'noise' in config.prior
-  config.prior.name = 'disc'
-  assert build.build(config)
-  config.prior.noise = .5
-  with pytest.raises(errors.UserError, match="disc has no option 'noise'"):
-    build.build(config)
-
-
-def test_draws_are_the_same_at_each_call_and_not_the_mean():
+@pytest.fixture(name='view', scope='module')
+def vae_view():
   run = build.build(tiny.config('vae'))
-  state = build.init(run)
-  view = base.view(run.system, state.variables, run.dataset,
+  return base.view(run.system, build.init(run).variables, run.dataset,
                    jax.random.key(0))
-  x = run.dataset.test.images
+
+
+def test_draws_are_the_same_at_each_call_and_not_the_mean(view):
+  x = view.data.test.images
   np.testing.assert_array_equal(view.draw(x), view.draw(x))
   assert np.abs(view.draw(x) - view.encode(x)).mean() > .1
 
 
-def test_what_runs_by_default_is_there():
-  assert set(evals.DEFAULT) <= evals.EVALS.keys()
+def test_an_evaluator_that_no_longer_runs_leaves_no_options(tmp_path):
+  options = {'evals.knn.run': True, 'evals.knn.k': (3,)}
+  train.run(tiny.config(options=options), tmp_path)
+  results = evaluation.again(tmp_path, tiny.config())
+  assert 'knn3_accuracy' in named(results)
 
 
-def test_codes_and_samples_have_noise_of_their_own():
-  run = build.build(tiny.config('vae'))
-  state = build.init(run)
-  view = base.view(run.system, state.variables, run.dataset,
-                   jax.random.key(0))
-  z, z_prior = view.draw(run.dataset.test.images), view.sample(300)
+def test_codes_and_samples_have_noise_of_their_own(view):
+  z, z_prior = view.draw(view.data.test.images), view.sample(300)
   assert abs(np.corrcoef(z.ravel(), z_prior.ravel())[0, 1]) < .2
 
 

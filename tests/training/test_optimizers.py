@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import base
+from swae_jax import errors
 from swae_jax.training import build, optimizers
 
 SHAPES = {'kernel': (4, 3), 'bias': (3,)}
@@ -144,10 +144,18 @@ def test_a_schedule_scales_the_updates(name):
 
 
 def test_a_config_says_which_schedule():
-  schedule = base.options(
-      optimizers.SCHEDULES, 'step', epochs=(2,), factors=(.1,))
-  options = base.optimizer('adam', .2, schedule, b1=0., b2=0., eps=1e-30)
+  section = {'name': 'adam', 'learning_rate': .2,
+             'adam': {'b1': 0., 'b2': 0., 'eps': 1e-30},
+             'schedule': {'name': 'step', 'step': {
+                 'epochs': (2,), 'factors': (.1,)}}}
   ones = jax.tree.map(np.ones_like, gradients(1)[0])
-  found = updates(build.optimizer(options, 'here', epoch=2), [ones] * 6)
+  found = updates(build.optimizer(section, 2), [ones] * 6)
   sizes = [float(np.abs(u['bias']).max()) for u in found]
   np.testing.assert_allclose(sizes, [.2] * 4 + [.02] * 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize('epochs, factors', [
+    ((1, 2), (.5,)), ((2, 1), (.5, .1)), ((2, 2), (.5, .1))])
+def test_epochs_of_a_step_schedule_rise_and_have_a_factor_each(epochs, factors):
+  with pytest.raises(errors.UserError, match='must rise'):
+    optimizers.step(.1, 3, epochs=epochs, factors=factors)

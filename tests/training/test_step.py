@@ -37,7 +37,8 @@ class Trainer:
     everywhere, spread = mesh.everywhere(self.mesh), mesh.spread(self.mesh)
     self.step = step.make(system, tx, everywhere, spread, **options)
     self.state = self.start = mesh.fetch(
-        jax.jit(lambda: step.init(system, tx, seed, None))())
+        jax.jit(lambda: step.init(
+            system, tx, jax.random.key(seed), None))())
     self.images = mesh.put(images, everywhere)
 
   def __call__(self, indices, state=None):

@@ -1,4 +1,7 @@
 """A critic that tells codes from samples of the prior."""
+from typing import Any
+
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -34,14 +37,18 @@ def make(prior: priors.Prior, latents: int, *,
         'known; give --config.prior.name=normal, or leave the option out')
   network = critic.Critic(width, depth)
 
-  def score(params, z):
-    logits = network.apply({'params': params}, z)
-    return logits + prior.log_prob(z) if log_prior else logits
+  def score(params: Any, z: jax.Array) -> jax.Array:
+    logits: Any = network.apply({'params': params}, z)
+    chex.assert_shape(logits, (z.shape[0],))
+    if log_prior and prior.log_prob is not None:
+      logits += prior.log_prob(z)
+    return logits
 
   def init(key: jax.Array) -> dict:
     return {'critic': network.init(key, jnp.zeros((1, latents)))['params']}
 
-  def terms(params, z, z_prior, key):
+  def terms(params: Any, z: jax.Array, z_prior: jax.Array,
+            key: jax.Array) -> dict[str, jax.Array]:
     del key  # Nothing is drawn.
     # Each player meets the other through stop_gradient, so that the gradient
     # of the sum by a player is the gradient of its own loss alone.
