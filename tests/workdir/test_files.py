@@ -5,7 +5,7 @@ import time
 import pytest
 
 from swae_jax import errors
-from swae_jax.training import train, resume
+from swae_jax.training import resume, train
 from swae_jax.workdir import files, metrics_log
 import tiny
 
