@@ -154,7 +154,7 @@ def main(argv: list[str]) -> None:
       folder.read_config(WORKDIR.value)  # The lock would make a folder.
       with lock.hold(WORKDIR.value):
         results = evaluation.again(WORKDIR.value, CONFIG.value)
-      console.Console().results(results)
+      console.Console().results(results, WORKDIR.value)
     elif DRY_RUN.value:
       dry_run.dry_run(CONFIG.value, WORKDIR.value)
     else:

@@ -215,9 +215,9 @@ class Console:
     self.close()
     self.table([(m['name'], number(m['value']), f'{m["samples"]:,}')
                 for m in results['metrics']], ('metric', 'value', 'samples'))
-    for path in results['pictures']:
-      self.line(f'picture   {path}')
     workdir = workdir or self._workdir
+    for path in results['pictures']:
+      self.line(f'picture   {f"{workdir}/" if workdir else ""}{path}')
     if workdir:
       self._next(str(workdir))
 

@@ -65,8 +65,9 @@ def evaluate(run: build.Run, state: step_lib.State,
       if isinstance(found, evals_base.Metric):
         metrics.append(found._asdict())
       else:
-        path = workdir / 'images' / f'{found.name}.png'
-        pictures.append(str(files.save_image(path, found.image)))
+        path = f'images/{found.name}.png'  # A run may be moved.
+        files.save_image(workdir / path, found.image)
+        pictures.append(path)
   return {
       'evaluated_step': int(state.step),
       'seed': run.config.seed,

@@ -54,7 +54,7 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
 
   done, state = int(state.step), mesh_lib.put(state, everywhere)
   unread = None  # Metrics are read while the next step runs.
-  with signals.saving(), dog:
+  with signals.saving(), dog, console:
     last = validate(done, state) or done == run.steps
     while not last:
       state, metrics = step(
@@ -64,6 +64,7 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
       if len(pending) > in_flight:
         jax.block_until_ready(pending.popleft())
       dog.step_done()
+      console.tick(done - len(pending))
       if unread:
         report(run, *unread, workdir, console)
       unread = (done, metrics) if done % config.log_every == 0 else None
@@ -84,12 +85,16 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
 
 def report(run: build.Run, step: int, metrics: dict[str, jax.Array],
            workdir: Any, console: Any) -> None:
-  """Records and shows the metrics of a step; raises Diverged if too many
-  updates in a row were skipped."""
+  """Records and shows the metrics of a step.
+
+  Raises:
+    errors.Diverged: too many updates in a row were skipped.
+  """
   metrics = mesh_lib.fetch(metrics)
   skipped, in_a_row = metrics.pop('skipped')
   first_bad = metrics.pop('first_bad')
-  values = {k: float(v) for k, v in metrics.items()}
+  values = {k: float(metrics[k]) for k in sorted(
+      metrics, key=lambda k: (k != 'loss', k))}  # the loss first
   if skipped:
     values['skipped'] = int(skipped)
   workdir.metrics.add(step, values)
