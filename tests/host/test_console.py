@@ -174,7 +174,7 @@ def test_a_quiet_process_says_nothing(terminal):
 
 def test_results_name_samples_pictures_and_the_next_commands(capsys):
   console_lib.Console().finished({
-      'step': 20, 'pictures': ['runs/a/images/samples.png'], 'metrics': [
+      'step': 20, 'pictures': ['images/samples.png'], 'metrics': [
           {'name': 'knn5_accuracy', 'value': .98765, 'samples': 300},
           {'name': 'mse', 'value': 1234.5, 'samples': 10000}]}, 'runs/a b')
   assert capsys.readouterr().out.splitlines() == [
@@ -182,7 +182,7 @@ def test_results_name_samples_pictures_and_the_next_commands(capsys):
       'metric           value  samples',
       'knn5_accuracy   0.9877      300',
       'mse            1,234.5   10,000', '',
-      'picture   runs/a/images/samples.png', '',
+      'picture   runs/a b/images/samples.png', '',
       'next',
       "  swae report --workdir='runs/a b'",
       "  swae apply sample --workdir='runs/a b' --n=64 --output=grid.png",
