@@ -29,10 +29,10 @@ class _Manager(ocp.CheckpointManager):
   def __init__(self, directory: storage.Path, max_to_keep: int | None):
     own = jax.process_index()
     write = max_to_keep is not None and own == 0
-    if write:  # A kill has left these; Orbax removes the rest.
+    if write:  # A kill may have left these; Orbax removes the rest.
       storage.remove(directory / DELETED)
-    # Orbax's own threads hold the training loop up for 12 to 46 ms at each
-    # save, and after a failed one they can keep the process from ending.
+    # Orbax's asynchronous saving holds the training loop up for 12 to 46 ms at
+    # each save, a thread of our own for none.
     super().__init__(
         directory, item_names=(*ITEMS, 'digests'),
         options=ocp.CheckpointManagerOptions(
@@ -106,20 +106,25 @@ class Checkpoints:
         self._write_once(int(state.step), digests.named(state))
         return
       except Exception as e:
-        self._close()
+        self._tidy()
         if pause is None or errors.is_full(e):
-          self.steps()  # A new manager removes what the save has left.
           raise
         time.sleep(pause)
 
   def _write_once(self, step: int, arrays: dict[str, np.ndarray]) -> None:
     self.directory.mkdir(parents=True, exist_ok=True)
+    self._tidy()
     if step in self.steps():  # The best state, saved before a restart.
       self._manager.delete(step)
     self._manager.save(step, force=True, args=ocp.args.Composite(
         digests=ocp.args.JsonSave(digests.of(arrays)), **{
             item: ocp.args.StandardSave(_of(item, arrays)) for item in ITEMS}))
     storage.remove(self.directory / DELETED)
+
+  def _tidy(self) -> None:
+    """Removes what a failed save has left: the next one needs the room."""
+    for path in self.directory.glob('*.orbax-checkpoint-tmp*'):
+      storage.remove(path)
 
   def restore(self, template: Any,
               print_line: Callable[[str], None] | None = None,
@@ -146,8 +151,9 @@ class Checkpoints:
         damaged[step] = e
         continue
       state = digests.rebuild(template, arrays, self.directory / str(step))
-      for bad, error in damaged.items():
-        print_line(f'{error}; moved to {self._set_aside(bad)}; using {step}')
+      if print_line:
+        for bad, error in damaged.items():
+          print_line(f'{error}; moved to {self._set_aside(bad)}; using {step}')
       self.last = step
       return state
     if damaged:
@@ -165,7 +171,8 @@ class Checkpoints:
           **{item: ocp.args.StandardRestore() for item in items}))
       arrays = {name: np.asarray(x) for item in items
                 for name, x in found[item].items()}
-      recorded = {k: v for i in items for k, v in _of(i, found.digests).items()}
+      recorded = {name: digest for item in items
+                  for name, digest in _of(item, found['digests']).items()}
     except (MemoryError, PermissionError):
       raise
     except Exception as e:  # Orbax raises many types on damaged files.
@@ -185,16 +192,12 @@ class Checkpoints:
       storage.move(self.directory / str(step), new)
     return new.name
 
-  def _close(self) -> None:
-    if manager := self.__dict__.pop('_manager', None):
-      manager.close()
-
   def __enter__(self) -> 'Checkpoints':
     return self
 
   def __exit__(self, *exception: Any) -> None:
     self._thread.shutdown()
-    self._close()
+    self._manager.close()
     if exception[0] is None:
       self.wait()
 

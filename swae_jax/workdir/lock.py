@@ -109,10 +109,9 @@ def _read(path: storage.Path) -> Owner | None:
 
 
 def _words(owner: Owner | None) -> str:
-  try:
-    return f'{owner["host"]}:{owner["pid"]} since {owner["since"]}'
-  except (TypeError, KeyError):  # The owner has yet to write its name.
+  if owner is None:  # It has yet to write its name.
     return 'another process'
+  return f'{owner["host"]}:{owner["pid"]} since {owner["since"]}'
 
 
 @contextlib.contextmanager

@@ -28,12 +28,12 @@ def path(name: str | os.PathLike[str]) -> epath.Path:
   if scheme != 'gs':
     raise errors.UserError(f'{name}: there is no storage {scheme}://; use a '
                            'folder, or gs://')
-  if not importlib.util.find_spec('tensorflow'):  # It brings its own client.
-    if not importlib.util.find_spec('gcsfs'):
-      raise errors.UserError(f'{name} needs gcsfs: pip install gcsfs')
-    import fsspec
-    # A list kept in memory misses what TensorStore and other hosts write.
-    fsspec.config.conf.setdefault('gcs', {})['use_listings_cache'] = False
+  # Orbax needs google-cloud-storage, too, which comes with gcsfs.
+  if not importlib.util.find_spec('gcsfs'):
+    raise errors.UserError(f'{name} needs gcsfs: pip install gcsfs')
+  import fsspec.config
+  # A list kept in memory misses what TensorStore and other hosts write.
+  fsspec.config.conf.setdefault('gcs', {})['use_listings_cache'] = False
   return epath.Path(name)
 
 

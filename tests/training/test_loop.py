@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from swae_jax import errors, systems
-from swae_jax.host import faults
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.training import build, evaluation, presets, train, validation
 from swae_jax.workdir import checkpoint, files, metrics_log
@@ -297,7 +296,8 @@ def failing(monkeypatch, point, times, number):
     if name == point and left:
       left.pop()
       raise OSError(number, os.strerror(number))
-  monkeypatch.setattr(faults, 'point', fail)
+  for patch in faults.patches(fail):
+    monkeypatch.setattr(*patch)
 
 
 def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
