@@ -2,7 +2,7 @@
 
 Orbax never leaves half a checkpoint behind, but it loads a flipped bit without
 a word.  So the digest of each array is saved beside the arrays, and checked
-when they are read.  A save runs in a thread; it counts once `wait` has returned.
+when they are read.  A save runs in a thread, and counts once `wait` returns.
 """
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -29,8 +29,8 @@ class _Manager(ocp.CheckpointManager):
   def __init__(self, directory: storage.Path, max_to_keep: int | None):
     own = jax.process_index()
     write = max_to_keep is not None and own == 0
-    if write:  # A kill may have left these; Orbax removes the rest.
-      storage.remove(directory / DELETED)
+    if write:
+      _tidy(directory)
     # Orbax's asynchronous saving holds the training loop up for 12 to 46 ms at
     # each save, a thread of our own for none.
     super().__init__(
@@ -106,25 +106,20 @@ class Checkpoints:
         self._write_once(int(state.step), digests.named(state))
         return
       except Exception as e:
-        self._tidy()
         if pause is None or errors.is_full(e):
           raise
         time.sleep(pause)
+      finally:
+        _tidy(self.directory)
 
   def _write_once(self, step: int, arrays: dict[str, np.ndarray]) -> None:
     self.directory.mkdir(parents=True, exist_ok=True)
-    self._tidy()
+    _tidy(self.directory)
     if step in self.steps():  # The best state, saved before a restart.
       self._manager.delete(step)
     self._manager.save(step, force=True, args=ocp.args.Composite(
         digests=ocp.args.JsonSave(digests.of(arrays)), **{
             item: ocp.args.StandardSave(_of(item, arrays)) for item in ITEMS}))
-    storage.remove(self.directory / DELETED)
-
-  def _tidy(self) -> None:
-    """Removes what a failed save has left: the next one needs the room."""
-    for path in self.directory.glob('*.orbax-checkpoint-tmp*'):
-      storage.remove(path)
 
   def restore(self, template: Any,
               print_line: Callable[[str], None] | None = None,
@@ -159,7 +154,8 @@ class Checkpoints:
     if damaged:
       raise errors.DamagedData(
           f'no usable checkpoint of {len(steps)} in {self.directory}: '
-          f'{damaged[steps[-1]]}; nothing was deleted; --restart to begin again')
+          f'{damaged[steps[-1]]}; nothing was deleted; --restart to begin '
+          'again')
     return None
 
   def read(self, step: int, items: Sequence[str] = ITEMS
@@ -206,6 +202,12 @@ def failure(error: BaseException, step: int) -> errors.SaveFailed:
   """What to raise where the state of a step could not be saved."""
   what = 'disk full' if errors.is_full(error) else _brief(error)
   return errors.SaveFailed(f'{what}: save at {step} failed')
+
+
+def _tidy(directory: storage.Path) -> None:
+  """Removes what is left of saves and deletions: the room is needed."""
+  for path in (directory / DELETED, *directory.glob('*.orbax-checkpoint-tmp*')):
+    storage.remove(path)
 
 
 def _of(item: str, named: dict[str, Any]) -> dict[str, Any]:

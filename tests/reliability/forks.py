@@ -13,12 +13,12 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
 
 from absl import app  # noqa: E402
-import jax  # noqa: E402
-
 import faults  # noqa: E402
+import jax  # noqa: E402
+import tiny_config  # noqa: E402, F401
+
 from swae_jax import main  # noqa: E402
 from swae_jax.host import signals  # noqa: E402
-import tiny_config  # noqa: E402, F401
 
 TIME = 120  # Seconds after which a run is taken to hang.
 

@@ -8,11 +8,11 @@ import random
 import shutil
 import sys
 
+import faults
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-import faults
 from swae_jax import errors, systems
 from swae_jax.training import build, train
 from swae_jax.workdir import checkpoint, digests
@@ -92,8 +92,8 @@ def nans(cases, rng, workdir, n):
     systems.SYSTEMS['swae'] = sick
     config = tiny.config(steps=20, save_every=1, max_to_keep=30)
     straight = train.run(config, workdir / 'a')
-    train.run(tiny.config(steps=rng.randint(1, 19), save_every=1, max_to_keep=30),
-              workdir / 'b')
+    train.run(tiny.config(steps=rng.randint(1, 19), save_every=1,
+                          max_to_keep=30), workdir / 'b')
     again = train.run(config, workdir / 'b')
     failure = ''
     if straight['state_sha256'] != again['state_sha256']:

@@ -7,6 +7,7 @@ import math
 import os
 
 import chex
+import faults
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -384,8 +385,8 @@ def test_leftovers_of_a_kill_are_removed(tmp_path):
   train.run(tiny.config(), tmp_path)
   (tmp_path / 'results.json').unlink()
   checkpoints = tmp_path / 'checkpoints'
-  for name in ('3.deleted', '12.orbax-checkpoint-tmp-5'):
-    (checkpoints / name).mkdir()
+  for name in ('deleted/3', '12.orbax-checkpoint-tmp'):
+    (checkpoints / name).mkdir(parents=True)
   train.run(tiny.config(), tmp_path)
   assert {p.name for p in checkpoints.iterdir()} == {'5', '10'}
 
