@@ -144,17 +144,18 @@ def main(argv: list[str]) -> None:
   # A mistake in a flag shows before these are loaded.
   from swae_jax.host import console, mesh
   from swae_jax.training import choice, dry_run, evaluation, train
-  from swae_jax.workdir import folder, lock
+  from swae_jax.workdir import folder, lock, storage
   if PRINT_CONFIG.value:
     return print(choice.chosen(CONFIG.value))
   try:
     mesh.initialize(COORDINATOR.value, PROCESSES.value, PROCESS.value,
                     TIMEOUT.value)
     if MODE.value == 'eval':
-      folder.read_config(WORKDIR.value)  # The lock would make a folder.
-      with lock.hold(WORKDIR.value):
-        results = evaluation.again(WORKDIR.value, CONFIG.value)
-      console.Console().results(results, WORKDIR.value)
+      workdir = storage.path(WORKDIR.value)
+      folder.read_config(workdir)  # The lock would make a folder.
+      with lock.hold(workdir):
+        results = evaluation.again(workdir, CONFIG.value)
+      console.Console().results(results, workdir)
     elif DRY_RUN.value:
       dry_run.dry_run(CONFIG.value, WORKDIR.value)
     else:

@@ -181,20 +181,20 @@ def of_workdir(workdir):
     raise errors.UserError(
         f'{workdir} does not say what images its system takes (run.json has no '
         "'input'): train it once more")
-  where = checkpoint.evaluated(workdir, config.train.select)
+  where = folder.evaluated(workdir, config)
   about = {'config': config.to_dict(), 'input': run['input'],
            'steps_per_epoch': run['steps_per_epoch']}
   made, like = system(about)
   with checkpoint.Checkpoints(where) as checkpoints:
-    step = checkpoints.latest_step()
+    step = max(checkpoints.steps(), default=None)
     if step is None:
       raise errors.UserError(f'{where} holds no checkpoint yet; train first')
     try:
       arrays = checkpoints.read(step, ('variables',))
     except errors.DamagedData as e:
       raise errors.DamagedData(f'{where}: {e}') from e
-  variables = checkpoint.rebuild({'variables': like}, arrays, where / str(step),
-                                 'use the version of swae_jax that trained it')
+  variables = digests.rebuild({'variables': like}, arrays, where / str(step),
+                              'use the version of swae_jax that trained it')
   return Saved({**about, 'step': step}, made, variables['variables'])
 
 
@@ -220,7 +220,7 @@ def of_file(path):
         f'{path} is damaged: its digest differs; fetch or export it again')
   about = json.loads(head['swae_jax'])
   made, like = system(about)
-  return Saved(about, made, checkpoint.rebuild(
+  return Saved(about, made, digests.rebuild(
       like, arrays, path, 'use the version of swae_jax that exported it'))
 
 

@@ -20,21 +20,23 @@ ROOT = pathlib.Path(__file__).parent.parent
 CONFIG = 'tests/tiny_config.py'
 
 
-def command(*args, config=CONFIG):
-  return [sys.executable, '-m', 'swae_jax.main', f'--config={config}', *args]
+def command(*args, config=CONFIG, fault=''):
+  program = ['tests/faults.py'] if fault else ['-m', 'swae_jax.main']
+  return [sys.executable, *program, f'--config={config}', *args]
 
 
 def environment(devices=1, fault=''):
   # A cache that a kill may damage is not shared with other tests.
   kept = {k: v for k, v in os.environ.items()
           if k != 'JAX_COMPILATION_CACHE_DIR'}
-  return {**kept, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': 'tests',
+  return {**kept, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': '.:tests',
           'JAX_NUM_CPU_DEVICES': str(devices), 'SWAE_JAX_FAULT': fault}
 
 
 def start(*args, config=CONFIG, devices=1, fault=''):
   return subprocess.Popen(
-      command(*args, config=config), cwd=ROOT, env=environment(devices, fault),
+      command(*args, config=config, fault=fault), cwd=ROOT,
+      env=environment(devices, fault),
       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -97,7 +97,7 @@ def again(workdir: Any, config: Any = None
     own.devices = config.devices
     own.data.update({k: config.data[k] for k in parts.Folders._fields})
   run = build.build(own)
-  where = checkpoint.evaluated(workdir, own.train.select)
+  where = folder.evaluated(workdir, own)
   with checkpoint.Checkpoints(where) as checkpoints:
     state = checkpoints.restore(build.init(run))
   if state is None:

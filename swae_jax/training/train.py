@@ -92,9 +92,9 @@ def _evaluate(this: build.Run, state: step_lib.State, kept: folder.Workdir,
   results = {'step': int(state.step),
              'stopped_early': int(state.step) < this.steps,
              'state_sha256': digests.summary(state)}
-  if this.config.train.select == 'best':
-    state = kept.best.restore(state) or state  # None: no validation yet.
   if jax.process_index() == 0:
+    if this.config.train.select == 'best':
+      state = kept.best.restore(state) or state  # None: no validation yet.
     results |= evaluation.evaluate(this, state, kept.folder)
     files.write_json(kept.folder / 'results.json', results)
     console.results(results)

@@ -1,257 +1,222 @@
-"""Checkpoints: Orbax for atomic writes, and a digest of every array.
+"""Checkpoints: Orbax's manager keeps them, and a digest guards every array.
 
-Orbax never leaves half a checkpoint behind, but it loads a flipped bit
-without a word, so each array's sha256 is saved beside it and checked.  A save
-runs in a thread of its own; it counts when `wait` has returned.
+Orbax never leaves half a checkpoint behind, but it loads a flipped bit without
+a word.  So the digest of each array is saved beside the arrays, and checked
+when they are read.  A save runs in a thread, and counts once `wait` returns.
 """
+from collections.abc import Callable, Sequence
 from concurrent import futures
-import re
+import functools
+import itertools
 import time
+from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from swae_jax import errors
-from swae_jax.host import faults
 from swae_jax.workdir import digests, storage
 
-ITEMS = ('variables', 'training')
-COMMITTED = 'commit_success.txt'  # Orbax writes it last.
+ITEMS = ('variables', 'training')  # What was learned can be read alone.
+DELETED = 'deleted'  # Where a checkpoint is while it is being deleted.
 PAUSES = (.2, 1., 5.)  # Seconds before a failed write is tried again.
 
 
-def _checkpointer():
-  """Orbax, for this process alone: the state is the same in all of them."""
-  own = jax.process_index()
-  options = ocp.options.MultiprocessingOptions(
-      primary_host=own, active_processes={own},
-      barrier_sync_key_prefix=f'process_{own}')
-  return ocp.Checkpointer(
-      ocp.CompositeCheckpointHandler(
-          *ITEMS, 'digests',
-          composite_options=ocp.CompositeOptions(
-              multiprocessing_options=options)),
-      multiprocessing_options=options)
+class _Manager(ocp.CheckpointManager):
+  """Orbax's manager for one process: all of them hold the same state."""
 
+  def __init__(self, directory: storage.Path, max_to_keep: int | None):
+    own = jax.process_index()
+    write = max_to_keep is not None and own == 0
+    if write:
+      _tidy(directory)
+    # Orbax's asynchronous saving holds the training loop up for 12 to 46 ms at
+    # each save, a thread of our own for none.
+    super().__init__(
+        directory, item_names=(*ITEMS, 'digests'),
+        options=ocp.CheckpointManagerOptions(
+            max_to_keep=max_to_keep, create=False,
+            cleanup_tmp_directories=write, todelete_subdir=DELETED,
+            enable_async_checkpointing=False, save_root_metadata=False,
+            multiprocessing_options=ocp.options.MultiprocessingOptions(
+                primary_host=own, active_processes={own},
+                barrier_sync_key_prefix=f'process_{own}')))
 
-def evaluated(workdir, select):
-  """The folder with the checkpoint by which a run is judged."""
-  workdir = storage.path(workdir)
-  best = select == 'best' and (workdir / 'best').is_dir()
-  return workdir / ('best' if best else 'checkpoints')
+  def reached_preemption(self, step: int) -> bool:
+    return False  # All processes must ask at the same step: the loop does.
 
 
 class Checkpoints:
-  """The newest states of a run, in `directory`; one process writes.
-
-  What a system has learned and what only training needs are separate items,
-  so that the first can be read alone.
+  """The newest states of a run, in a folder; one process writes.
 
   Attributes:
     last: the step of the newest checkpoint that is known to be whole, or None.
     failed: the state of the last save, if that has failed, or None.
   """
 
-  def __init__(self, directory, keep=2):
-    self.directory = storage.path(directory)
-    if not storage.in_bucket(directory):  # Orbax wants it absolute.
-      self.directory = self.directory.resolve()
-    self.keep = keep
-    self.last = self.failed = self._saving = None
-    self._orbax = _checkpointer()
+  def __init__(self, directory: storage.Path, max_to_keep: int | None = None):
+    """Opens a folder of checkpoints; without max_to_keep only to read."""
+    if not storage.in_bucket(directory):
+      directory = directory.resolve()  # Orbax takes absolute paths alone.
+    self.directory, self.max_to_keep = directory, max_to_keep
+    self.last: int | None = None
+    self.failed: Any = None
+    self._saving: tuple[Any, futures.Future] | None = None
     self._thread = futures.ThreadPoolExecutor(1)
-    self._written = None
 
-  def latest_step(self):
-    """The newest step that has been committed, or None."""
-    return max(self.steps(), default=None)
+  @functools.cached_property
+  def _manager(self) -> _Manager:
+    return _Manager(self.directory, self.max_to_keep)
 
-  def steps(self):
-    """The steps of what has been committed, the oldest first."""
-    return sorted(int(p.name) for p in self._numbered() if _committed(p))
+  def steps(self) -> list[int]:
+    """The steps of all committed checkpoints, the oldest first."""
+    self._manager.reload()
+    return sorted(self._manager.all_steps())
 
-  def _numbered(self):
-    if not self.directory.is_dir():
-      return []
-    return [p for p in self.directory.iterdir() if p.name.isdigit()]
-
-  def save(self, state):
-    """Starts to save a state of host arrays, once the one before has ended."""
+  def save(self, state: Any) -> None:
+    """Starts to save a state of host arrays, once the save before has ended."""
     self.wait()
-    self._saving = state
-    if jax.process_index() == 0:
-      self._written = self._thread.submit(self._write, state)
+    self._saving = state, self._thread.submit(self._write, state)
 
-  def again(self):
-    """Returns when all is there, also what has failed; raises SaveFailed."""
+  def again(self) -> None:
+    """Saves once more what has failed, and waits; raises SaveFailed."""
     if self.failed is not None:
       self.save(self.failed)
     self.wait()
 
-  def wait(self):
-    """Returns when all that was saved is there; raises SaveFailed, once."""
-    state, self._saving = self._saving, None
-    if state is None:
+  def wait(self) -> None:
+    """Returns when the last save is committed; raises SaveFailed, once."""
+    if self._saving is None:
       return
+    (state, written), self._saving = self._saving, None
     try:
-      if self._written is not None:
-        self._written.result()
-    except Exception as e:  # TensorStore has types of its own.
+      written.result()
+    except Exception as e:  # TensorStore raises types of its own.
       self.failed = state
       raise failure(e, int(state.step)) from e
     self.last, self.failed = int(state.step), None
 
-  def _write(self, state):
-    """Writes a state, after failures that may pass again."""
-    step = int(state.step)
-    arrays = digests.named(state)
-    args = ocp.args.Composite(
-        **{item: ocp.args.StandardSave({
-            k: x for k, x in arrays.items() if _item(k) == item})
-           for item in ITEMS},
-        digests=ocp.args.JsonSave(digests.of(state)))
+  def _write(self, state: Any) -> None:
+    """Writes a state; repeats what fails, since some failures pass."""
+    if jax.process_index():
+      return
     for pause in (*PAUSES, None):
       try:
-        self.tidy()
-        faults.point('save')
-        # After a restart the `best` of a step may be there: the same bits.
-        self._orbax.save(self.directory / str(step), args=args, force=True)
-        faults.point('commit')
-        break
+        self._write_once(int(state.step), digests.named(state))
+        return
       except Exception as e:
         if pause is None or errors.is_full(e):
-          self.tidy()
           raise
         time.sleep(pause)
-    for old in self.steps()[:-self.keep]:
-      self._delete(self.directory / str(old))
+      finally:
+        _tidy(self.directory)
 
-  def _delete(self, path):
-    # A kill must not leave half a checkpoint under the name of a whole one.
-    if storage.in_bucket(path):
-      (path / COMMITTED).unlink()
-    else:
-      path = path.rename(path.with_name(f'{path.name}.deleted'))
-    faults.point('prune')
-    storage.remove(path)
+  def _write_once(self, step: int, arrays: dict[str, np.ndarray]) -> None:
+    self.directory.mkdir(parents=True, exist_ok=True)
+    _tidy(self.directory)
+    if step in self.steps():  # The best state, saved before a restart.
+      self._manager.delete(step)
+    self._manager.save(step, force=True, args=ocp.args.Composite(
+        digests=ocp.args.JsonSave(digests.of(arrays)), **{
+            item: ocp.args.StandardSave(_of(item, arrays)) for item in ITEMS}))
 
-  def tidy(self):
-    """Removes what a kill or a failure has left of a save or a deletion."""
-    for path in self.directory.glob('*.*'):
-      if re.fullmatch(r'\d+\.(orbax-checkpoint-tmp.*|deleted)', path.name):
-        storage.remove(path)
-    for path in self._numbered():
-      if not _committed(path):
-        storage.remove(path)
+  def restore(self, template: Any,
+              print_line: Callable[[str], None] | None = None,
+              items: Sequence[str] = ITEMS) -> Any:
+    """The newest state, or None if there is none.
 
-  def restore(self, like, say=None, items=ITEMS):
-    """The newest state, shaped `like` this one, or None if there is none.
+    Args:
+      template: a tree of the same form; of fewer items, {'variables': ...}.
+      print_line: takes a line on each damaged checkpoint, which is moved aside
+        where an older one is whole.  Without it the newest must be whole.
+      items: the items to read.
 
-    Of fewer `items`, `like` holds those alone: {'variables': ...}.
-
-    With `say`, a function of a line, damaged checkpoints are moved aside where
-    an older one is whole, and it is told so.  Without, the newest must be.
+    Raises:
+      errors.DamagedData: no checkpoint is whole; all stay as they are.
+      errors.UserError: the checkpoint is of another system.
     """
-    damaged = {}
-    steps = self.steps()[::-1]
-    for step in steps:
+    steps, damaged = self.steps(), {}
+    for step in reversed(steps):
       try:
         arrays = self.read(step, items)
       except errors.DamagedData as e:
-        if say is None:
+        if print_line is None:
           raise
         damaged[step] = e
         continue
-      state = rebuild(like, arrays, self.directory / str(step))
-      for bad, error in damaged.items():
-        say(f'{error}; moved to {self._aside(bad)}; using {step}')
+      state = digests.rebuild(template, arrays, self.directory / str(step))
+      if print_line:
+        for bad, error in damaged.items():
+          print_line(f'{error}; moved to {self._set_aside(bad)}; using {step}')
       self.last = step
       return state
     if damaged:
       raise errors.DamagedData(
           f'no usable checkpoint of {len(steps)} in {self.directory}: '
-          f'{damaged[steps[0]]}; nothing was deleted; --restart to begin again')
+          f'{damaged[steps[-1]]}; nothing was deleted; --restart to begin '
+          'again')
     return None
 
-  def read(self, step, items=ITEMS):
+  def read(self, step: int, items: Sequence[str] = ITEMS
+           ) -> dict[str, np.ndarray]:
     """{name: array} of a step; raises DamagedData."""
-    where = f'checkpoint {step} is damaged'
-    path = self.directory / str(step)
     try:
-      found = self._orbax.restore(path, args=ocp.args.Composite(
-          **{item: ocp.args.StandardRestore() for item in items},
-          digests=ocp.args.JsonRestore()))
+      found = self._manager.restore(step, args=ocp.args.Composite(
+          digests=ocp.args.JsonRestore(),
+          **{item: ocp.args.StandardRestore() for item in items}))
       arrays = {name: np.asarray(x) for item in items
                 for name, x in found[item].items()}
-      recorded = {name: d for name, d in found['digests'].items()
-                  if _item(name) in items}
+      recorded = {name: digest for item in items
+                  for name, digest in _of(item, found['digests']).items()}
     except (MemoryError, PermissionError):
       raise
     except Exception as e:  # Orbax raises many types on damaged files.
-      raise errors.DamagedData(f'{where} ({_brief(e)})') from e
-    bad = [name for name in sorted(recorded.keys() | arrays.keys())
-           if name not in arrays or name not in recorded
-           or digests.digest(arrays[name]) != recorded[name]]
-    if bad:
+      raise errors.DamagedData(
+          f'checkpoint {step} is damaged ({_brief(e)})') from e
+    if bad := digests.differing(arrays, recorded):
       more = f', and {len(bad) - 1} more' if bad[1:] else ''
-      raise errors.DamagedData(f'{where} ({bad[0]}: digest differs{more})')
+      raise errors.DamagedData(
+          f'checkpoint {step} is damaged ({bad[0]}: digest differs{more})')
     return arrays
 
-  def _aside(self, step):
-    """Moves a checkpoint out of the way; the name that it has then."""
-    name, i = f'corrupt-{step}', 1
-    while (self.directory / name).exists():
-      name, i = f'corrupt-{step}-{i}', i + 1
+  def _set_aside(self, step: int) -> str:
+    """Moves a damaged checkpoint out of the way; returns its new name."""
+    new = next(path for i in itertools.count() if not (
+        path := self.directory / f'corrupt-{step}{f"-{i}" * bool(i)}').exists())
     if jax.process_index() == 0:
-      storage.move(self.directory / str(step), self.directory / name)
-    return name
+      storage.move(self.directory / str(step), new)
+    return new.name
 
-  def __enter__(self):
+  def __enter__(self) -> 'Checkpoints':
     return self
 
-  def __exit__(self, *exception):
+  def __exit__(self, *exception: Any) -> None:
     self._thread.shutdown()
-    self._orbax.close()
+    self._manager.close()
     if exception[0] is None:
       self.wait()
 
 
-def failure(error, step):
+def failure(error: BaseException, step: int) -> errors.SaveFailed:
   """What to raise where the state of a step could not be saved."""
   what = 'disk full' if errors.is_full(error) else _brief(error)
   return errors.SaveFailed(f'{what}: save at {step} failed')
 
 
-def _committed(path):
-  """Whether a checkpoint is whole: its name says so, in a bucket a file."""
-  return not storage.in_bucket(path) or (path / COMMITTED).exists()
+def _tidy(directory: storage.Path) -> None:
+  """Removes what is left of saves and deletions: the room is needed."""
+  for path in (directory / DELETED, *directory.glob('*.orbax-checkpoint-tmp*')):
+    storage.remove(path)
 
 
-def _item(name):
-  return 'variables' if name.startswith('variables/') else 'training'
+def _of(item: str, named: dict[str, Any]) -> dict[str, Any]:
+  """The part of an item in what all arrays have by name."""
+  return {name: x for name, x in named.items()
+          if name.startswith('variables/') == (item == 'variables')}
 
 
-def _brief(error):
-  """The type of an error and the first words that it says."""
-  text = ' '.join(str(error).split())
-  return f'{type(error).__name__}: {text[:80]}' if text else (
-      type(error).__name__)
-
-
-def rebuild(like, arrays, where, advice='use another --workdir'):
-  """Arrays by name as a tree `like` this one; refuses those of another."""
-  expected = digests.named(like)
-  if expected.keys() != arrays.keys():
-    odd = min(expected.keys() ^ arrays.keys())
-    raise errors.UserError(
-        f'{where} is of another system: {odd} is in only one of the two; '
-        f'{advice}')
-  for name, x in expected.items():
-    if arrays[name].shape != x.shape or arrays[name].dtype != x.dtype:
-      raise errors.UserError(
-          f'{where} is of another system: {name} is {arrays[name].dtype}'
-          f'{list(arrays[name].shape)} there, {x.dtype}{list(x.shape)} now; '
-          f'{advice}')
-  return jax.tree.unflatten(jax.tree.structure(like),
-                            [arrays[name] for name in expected])
+def _brief(error: BaseException) -> str:
+  """The type of an error and the first words of its message."""
+  text = ' '.join(str(error).split())[:80]
+  return f'{type(error).__name__}: {text}'.removesuffix(': ')

@@ -1,30 +1,71 @@
-"""Digests of arrays: what is loaded is what was saved."""
+"""Arrays by name, and digests by which what is loaded is what was saved."""
 import hashlib
+from typing import Any
 
 import jax
+from jax.typing import ArrayLike
 import numpy as np
 
+from swae_jax import errors
 
-def named(tree):
-  """Leaves by name, such as 'variables/params/model/encoder/bias'."""
+
+def named(tree: Any) -> dict[str, Any]:
+  """The leaves by name, such as 'variables/params/model/encoder/bias'."""
   flat, _ = jax.tree_util.tree_flatten_with_path(tree)
   return {jax.tree_util.keystr(path, simple=True, separator='/'): leaf
           for path, leaf in flat}
 
 
-def digest(x):
-  """sha256 of an array's type, shape and bytes."""
+def rebuild(template: Any, arrays: dict[str, np.ndarray], where: Any,
+            advice: str = 'use another --workdir') -> Any:
+  """The tree of a template, with the arrays of the same names.
+
+  Args:
+    template: a tree of arrays or of jax.ShapeDtypeStruct.
+    arrays: the arrays by name.
+    where: where the arrays come from, for the message.
+    advice: what to do about arrays of another tree, for the message.
+
+  Raises:
+    errors.UserError: names, shapes or types differ from the template's.
+  """
+  expected = named(template)
+  if expected.keys() != arrays.keys():
+    odd = min(expected.keys() ^ arrays.keys())
+    raise errors.UserError(
+        f'{where} is of another system: {odd} is in only one of the two; '
+        f'{advice}')
+  for name, x in expected.items():
+    if arrays[name].shape != x.shape or arrays[name].dtype != x.dtype:
+      raise errors.UserError(
+          f'{where} is of another system: {name} is {arrays[name].dtype}'
+          f'{list(arrays[name].shape)} there, {x.dtype}{list(x.shape)} now; '
+          f'{advice}')
+  return jax.tree.unflatten(jax.tree.structure(template),
+                            [arrays[name] for name in expected])
+
+
+def digest(x: ArrayLike) -> str:
+  """The sha256 of an array's type, shape and bytes."""
   x = np.ascontiguousarray(x)
   head = f'{x.dtype.str}{x.shape}'.encode()
   return hashlib.sha256(head + x.tobytes()).hexdigest()
 
 
-def of(tree):
+def of(tree: Any) -> dict[str, str]:
   """The digest of every leaf, by name."""
   return {name: digest(x) for name, x in named(tree).items()}
 
 
-def summary(tree):
+def differing(arrays: dict[str, np.ndarray], recorded: dict[str, str]
+              ) -> list[str]:
+  """The names of arrays, sorted, that differ from the recorded digests."""
+  found = of(arrays)
+  return [name for name in sorted(recorded.keys() | found.keys())
+          if found.get(name) != recorded.get(name)]
+
+
+def summary(tree: Any) -> str:
   """One digest of a whole tree of host arrays."""
   lines = (f'{name} {d}\n' for name, d in sorted(of(tree).items()))
   return hashlib.sha256(''.join(lines).encode()).hexdigest()

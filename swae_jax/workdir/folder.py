@@ -1,10 +1,9 @@
-"""What a run leaves in its workdir while it trains: opened, saved, set aside.
+"""The workdir of a run while it trains: opened, saved, set aside.
 
-A checkpoint relies on what was written before it: the lines of metrics up to
-its step, and the state that the lines of validation call the best.  It is
-started when they are there, so a run that goes on from it misses nothing.
+A checkpoint is written only after the metrics up to its step and the best state
+are on disk.  So a run that goes on from a checkpoint misses neither.
 """
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import contextlib
 import itertools
 from typing import Any, NamedTuple
@@ -16,39 +15,48 @@ import numpy as np
 from swae_jax import errors
 from swae_jax.workdir import checkpoint, digests, files, metrics_log, storage
 
+# What a run leaves.  `set_aside` moves first what makes a run go on, so that
+# after an interruption no run goes on from a part of another.
+CONTENT = ('results.json', 'checkpoints', 'best', 'config.json', 'run.json',
+           'metrics.jsonl', 'valid.jsonl', 'config_changes.jsonl', 'images',
+           'tensorboard')
+
 
 class Workdir(NamedTuple):
-  """Where a run leaves what it will need again."""
+  """Where a run saves what it needs to go on."""
+  folder: storage.Path
   checkpoints: checkpoint.Checkpoints
   best: checkpoint.Checkpoints  # The state of the lowest validation loss.
   metrics: metrics_log.Metrics
   valid: metrics_log.Metrics
-  folder: Any
-  finite: list  # Names of what must be finite, the loss first.
-  next_save: Callable  # step -> the step of the next save
-  print_line: Callable  # of a line of text
+  finite: list[str]  # Names of what must be finite in a step, the loss first.
+  save_every: int
+  steps: int  # The number of the last step.
+  print_line: Callable[[str], None]
 
-  def save(self, state):
-    """Starts to save a state; what has failed is said, and the run goes on."""
+  def save(self, state: Any) -> None:
+    """Starts to save a state; says what has failed, and the run goes on."""
     step = int(state.step)
-    self._try(self.checkpoints.wait, step)
-    self._try(lambda: self._start(state), self.next_save(step))
+    following = (step // self.save_every + 1) * self.save_every
+    self._report(self.checkpoints.wait, step)
+    self._report(lambda: self._start(state), min(following, self.steps))
 
-  def _try(self, start, again):
+  def _report(self, action: Callable[[], None], next_step: int) -> None:
+    """Does an action; where a save has failed, says when the next one comes."""
     try:
-      start()
+      action()
     except errors.SaveFailed as e:
-      self.print_line(f'{e}, {self._last_good()}, trying again at {again}')
+      self.print_line(f'{e}, {self._last_good()}, trying again at {next_step}')
 
-  def save_best(self, state):
+  def save_best(self, state: Any) -> None:
     """Starts to save the state of the lowest validation loss so far."""
-    with contextlib.suppress(errors.SaveFailed):  # It was not the best.
+    with contextlib.suppress(errors.SaveFailed):  # That state was not the best.
       self.best.wait()
     self.best.save(state)
 
-  def save_last(self, state):
-    """Saves a state; it is there when this returns.  Raises SaveFailed."""
-    with contextlib.suppress(errors.SaveFailed):  # This one is newer.
+  def save_last(self, state: Any) -> None:
+    """Saves a state; it is on disk when this returns.  Raises SaveFailed."""
+    with contextlib.suppress(errors.SaveFailed):  # This state is newer.
       self.checkpoints.wait()
     try:
       self._start(state)
@@ -57,14 +65,9 @@ class Workdir(NamedTuple):
       raise errors.SaveFailed(f'{e}, {self._last_good()}; make room and run '
                               'the same command to go on') from e
 
-  def _start(self, state):
-    # The step tests gradients; an optimizer can overflow behind them.
-    for name, x in digests.named(state).items():
-      if x.dtype.kind == 'f' and not np.isfinite(x).all():
-        raise errors.Diverged(
-            f'{name} is not finite at step {int(state.step)}, which is not '
-            f'saved; {self._last_good()}; try a smaller '
-            'config.optimizers.model.learning_rate')
+  def _start(self, state: Any) -> None:
+    """Starts to save a state once all is on disk that it relies on."""
+    self._check_finite(state)
     try:
       self.metrics.flush()
       self.valid.flush()
@@ -73,58 +76,60 @@ class Workdir(NamedTuple):
     self.best.again()
     self.checkpoints.save(state)
 
-  def _last_good(self):
+  def _check_finite(self, state: Any) -> None:
+    # The step tests the gradients; an optimizer can overflow after them.
+    for name, x in digests.named(state).items():
+      if x.dtype.kind == 'f' and not np.isfinite(x).all():
+        raise errors.Diverged(
+            f'{name} is not finite at step {int(state.step)}, which is not '
+            f'saved; {self._last_good()}; try a smaller '
+            '--config.optimizers.model.learning_rate')
+
+  def _last_good(self) -> str:
     last = self.checkpoints.last
     return 'none is there yet' if last is None else f'last good {last}'
 
 
-def open_workdir(stack, workdir, state, options, steps, finite, print_line):
+def open_workdir(stack: contextlib.ExitStack, folder: storage.Path, state: Any,
+                 options: Any, steps: int, finite: list[str],
+                 print_line: Callable[[str], None]) -> tuple[Any, Workdir]:
   """Opens what a run leaves, and finds the state that it goes on from.
 
   Args:
-    stack: an ExitStack that closes what is opened.
-    workdir: its path.
+    stack: closes what is opened.
+    folder: the workdir.
     state: the state of a new run, on the host.
     options: config.train.
     steps: the number of the last step.
     finite: names of what must be finite in a step, the loss first.
-    print_line: a function of a line.
+    print_line: takes a line for the user.
 
   Returns:
-    The state and the Workdir.
+    The state, and the opened workdir.
+
+  Raises:
+    errors.DamagedData: no checkpoint, or not the best state, is whole.
   """
   write = jax.process_index() == 0
   if write:
-    for path in workdir.glob('*.partial'):  # A kill has left it.
+    for path in folder.glob('*.partial'):  # A kill has left them.
       path.unlink()
   checkpoints, best = (
-      stack.enter_context(checkpoint.Checkpoints(workdir / name, count))
+      stack.enter_context(checkpoint.Checkpoints(folder / name, count))
       for name, count in (('checkpoints', options.max_to_keep), ('best', 1)))
-  if write:
-    for place in (checkpoints, best):
-      place.tidy()
   state = checkpoints.restore(state, print_line) or state
   if options.select == 'best':
-    _check(best)
-  step = int(state.step)
-  events = None
-  if options.tensorboard and write:
-    events = stack.enter_context(
-        metrics_log.events(workdir / 'tensorboard', step))
-  metrics, valid = (
-      stack.enter_context(
-          metrics_log.Metrics(workdir / name, step, write, events))
-      for name in ('metrics.jsonl', 'valid.jsonl'))
-  warn_of_space(state, options, workdir, print_line)
-  every = options.save_every
-  next_save = lambda step: min((step // every + 1) * every, steps)
-  return state, Workdir(checkpoints, best, metrics, valid, workdir, finite,
-                        next_save, print_line)
+    _check_best(best)
+  metrics, valid = _open_logs(
+      stack, folder, int(state.step), write, options.tensorboard)
+  _warn_of_space(state, options, folder, print_line)
+  return state, Workdir(folder, checkpoints, best, metrics, valid, finite,
+                        options.save_every, steps, print_line)
 
 
-def _check(best):
-  """Refuses a damaged best state now, and not when the training has ended."""
-  for step in best.steps():
+def _check_best(best: checkpoint.Checkpoints) -> None:
+  """Refuses a damaged best state now, and not after the training."""
+  for step in best.steps()[-1:]:
     try:
       best.read(step)
     except errors.DamagedData as e:
@@ -134,24 +139,37 @@ def _check(best):
           '--allow_config_change') from e
 
 
-def warn_of_space(state, options, workdir, print_line):
+def _open_logs(stack: contextlib.ExitStack, folder: storage.Path, step: int,
+               write: bool, tensorboard: bool) -> list[metrics_log.Metrics]:
+  """metrics.jsonl and valid.jsonl, of a run that goes on from a step."""
+  events = None
+  if tensorboard and write:
+    events = stack.enter_context(
+        metrics_log.events(folder / 'tensorboard', step))
+  return [stack.enter_context(
+      metrics_log.Metrics(folder / name, step, write, events))
+          for name in ('metrics.jsonl', 'valid.jsonl')]
+
+
+def _warn_of_space(state: Any, options: Any, folder: storage.Path,
+                   print_line: Callable[[str], None]) -> None:
   """Says so where the disk has no room for the checkpoints."""
-  free, need = storage.free(workdir), room(state, options)
+  free, need = storage.free(folder), room(state, options)
   if free is not None and free < need:
     print_line(
-        f'warning   {workdir} has {free / 2**20:.0f} MiB left, and checkpoints '
+        f'warning   {folder} has {free / 2**20:.0f} MiB left, and checkpoints '
         f'take up to {need / 2**20:.0f}')
 
 
-def room(state, options):
-  """Bytes that checkpoints take, with the one that is being written."""
+def room(state: Any, options: Any) -> int:
+  """The bytes that checkpoints take, with the one that is being written."""
   size = sum(x.nbytes for x in jax.tree.leaves(state))
   return size * (options.max_to_keep + 1 + (2 if options.valid_every else 0))
 
 
-def read_config(workdir):
+def read_config(workdir: storage.Path) -> ml_collections.ConfigDict:
   """The config of the run in a workdir."""
-  config = files.read_json(storage.path(workdir) / 'config.json')
+  config = files.read_json(workdir / 'config.json')
   if config is None:
     raise errors.UserError(
         f'{workdir} holds no run: it has no config.json; give the --workdir of '
@@ -159,14 +177,16 @@ def read_config(workdir):
   return ml_collections.ConfigDict(config)
 
 
-def set_aside(workdir):
+def evaluated(workdir: storage.Path, config: Mapping[str, Any]
+              ) -> storage.Path:
+  """The folder with the checkpoint by which the run of a config is judged."""
+  best = config['train']['select'] == 'best' and (workdir / 'best').is_dir()
+  return workdir / ('best' if best else 'checkpoints')
+
+
+def set_aside(workdir: storage.Path) -> storage.Path | None:
   """Moves a run out of the way.  Returns where to, or None if there is none."""
-  workdir = storage.path(workdir)
-  # What makes a run go on is moved first, should this be interrupted.
-  names = ('results.json', 'checkpoints', 'best', 'config.json', 'run.json',
-           'metrics.jsonl', 'valid.jsonl', 'config_changes.jsonl', 'images',
-           'tensorboard')
-  found = [name for name in names if (workdir / name).exists()]
+  found = [name for name in CONTENT if (workdir / name).exists()]
   if not found:
     return None
   aside = next(path for i in itertools.count(1)

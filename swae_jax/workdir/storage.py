@@ -1,78 +1,86 @@
-"""Where a run is kept: a folder on a disk, or in a bucket, gs://BUCKET/RUN.
+"""Where a run is kept: a folder on a disk, or one in a bucket, gs://BUCKET/RUN.
 
-Both are paths of etils.epath.  In a bucket a file is there when all of it has
-been written, and not before; but it cannot be added to, nothing moves in one
-step, and there are no locks.  What has to know that asks `in_bucket`.
+Both are paths of etils.epath.  Commands and `training.train.run` turn the text
+of a user into a path; all functions below them take paths.  A file in a bucket
+appears when all of it has been written, and not before.  But nothing can be
+added to such a file, no folder moves in one step, and there are no locks: code
+that depends on this asks `in_bucket`.
 """
+from collections.abc import Iterable, Iterator
 import contextlib
 import importlib.util
+import os
+import pathlib
 import shutil
 
 from etils import epath
 
 from swae_jax import errors
 
+Path = epath.Path | pathlib.Path
 
-def path(name):
-  """A path on a disk, or in a bucket; raises UserError without a client."""
+
+def path(name: str | os.PathLike[str]) -> epath.Path:
+  """The path of a name; raises UserError where its client is not installed."""
   scheme, colon, _ = str(name).partition('://')
   if not colon:
     return epath.Path(name)
   if scheme != 'gs':
     raise errors.UserError(f'{name}: there is no storage {scheme}://; use a '
                            'folder, or gs://')
-  if not importlib.util.find_spec('tensorflow'):  # It has a client of its own.
-    if not importlib.util.find_spec('gcsfs'):
-      raise errors.UserError(f'{name} needs gcsfs: pip install gcsfs')
-    import fsspec
-    # TensorStore and other hosts write, too, which a list in memory misses.
-    fsspec.config.conf.setdefault('gcs', {})['use_listings_cache'] = False
+  # Orbax needs google-cloud-storage, too, which comes with gcsfs.
+  if not importlib.util.find_spec('gcsfs'):
+    raise errors.UserError(f'{name} needs gcsfs: pip install gcsfs')
+  import fsspec.config
+  # A list kept in memory misses what TensorStore and other hosts write.
+  fsspec.config.conf.setdefault('gcs', {})['use_listings_cache'] = False
   return epath.Path(name)
 
 
-def in_bucket(where):
-  """Whether a path is one in a bucket."""
+def in_bucket(where: Path) -> bool:
+  """Whether a path lies in a bucket."""
   return '://' in str(where)
 
 
-def free(folder):
-  """Bytes of room, or None where there is no limit."""
+def free(folder: Path) -> int | None:
+  """The bytes that are free, or None where there is no limit."""
   return None if in_bucket(folder) else shutil.disk_usage(folder).free
 
 
-def move(source, target):
+def move(source: Path, target: Path) -> Path:
   """Moves a file or a folder; returns the target.
 
-  In a bucket file after file: what is interrupted is in both places.
+  In a bucket the files move one after the other; after an interruption some of
+  them are in both places.
   """
   if not in_bucket(source):
     return source.rename(target)
   files = list(_files(source))
   for file in files:
-    file.copy(epath.Path(f'{target}{str(file)[len(str(source)):]}'),
-              overwrite=True)
+    copy = epath.Path(f'{target}{str(file).removeprefix(str(source))}')
+    epath.Path(file).copy(copy, overwrite=True)
   _unlink(files)
   return target
 
 
-def remove(folder):
-  """Deletes a folder, as far as that goes."""
+def remove(folder: Path) -> None:
+  """Deletes a folder as far as that is possible."""
   if in_bucket(folder):
     _unlink(_files(folder))
   else:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _files(path):
-  if not path.is_dir():
-    yield path
+def _files(folder: Path) -> Iterator[Path]:
+  if not folder.is_dir():
+    yield folder
     return
-  for inner in path.iterdir():
-    if inner != path:  # Some clients list a folder in itself.
+  for inner in folder.iterdir():
+    if inner != folder:  # Some clients list a folder in itself.
       yield from _files(inner)
 
 
-def _unlink(files):
+def _unlink(files: Iterable[Path]) -> None:
   for file in files:
     with contextlib.suppress(FileNotFoundError):
       file.unlink()

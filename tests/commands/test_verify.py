@@ -1,4 +1,4 @@
-"""What a run has left, looked through; and what a run would cost."""
+"""What a run has left is checked, and a dry run leaves nothing."""
 import gc
 
 import pytest
@@ -16,31 +16,32 @@ def workdir(tmp_path_factory):
   return there
 
 
-def faults(workdir):
-  return {what: fault for what, fault in verify.verify(workdir) if fault}
-
-
-def test_a_whole_run_is_whole(workdir):
-  assert [what for what, fault in verify.verify(workdir)] == [
-      'config.json', 'run.json', 'results.json', 'metrics.jsonl',
-      'valid.jsonl', 'checkpoints/5', 'checkpoints/10']
-  assert not faults(workdir)
+def test_a_whole_run_is_whole(workdir, capsys):
+  verify.main([f'--workdir={workdir}'])
+  assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+      [name, 'ok'] for name in (
+          'config.json', 'run.json', 'results.json', 'metrics.jsonl',
+          'valid.jsonl', 'checkpoints/5', 'checkpoints/10')]
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 @pytest.mark.parametrize('file,change,words', [
     ('metrics.jsonl', lambda text: text + text, 'step 2 comes after 10'),
     ('metrics.jsonl', lambda text: text[:-3], 'line 5 is damaged'),
-    ('results.json', lambda text: text[1:], 'no JSON'),
+    ('results.json', lambda text: text[1:], 'not JSON'),
     ('checkpoints/5/variables/manifest.ocdbt', lambda text: '', '5 is damag')])
-def test_what_is_damaged_is_named(file, change, words, workdir):
+def test_what_is_damaged_is_named(file, change, words, workdir, capsys):
   path = workdir / file
   content = path.read_bytes()
   path.write_text(change(content.decode('latin1')))
-  found = faults(workdir)
+  with pytest.raises(errors.DamagedData, match='1 damaged, first') as e:
+    verify.main([f'--workdir={workdir}'])
   path.write_bytes(content)
-  assert len(found) == 1 and words in ''.join(found.values())
   gc.collect()
+  lines = capsys.readouterr().out.splitlines()
+  faults = [line for line in lines if not line.endswith(' ok')]
+  assert len(faults) == 1 and len(lines) == 7 and e.value.code == 65
+  assert faults[0].split()[0] in file and words in faults[0]
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

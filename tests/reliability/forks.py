@@ -13,12 +13,12 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
 
 from absl import app  # noqa: E402
+import faults  # noqa: E402
 import jax  # noqa: E402
-from orbax.checkpoint._src.path import atomicity  # noqa: E402
+import tiny_config  # noqa: E402, F401
 
-from configs import systems  # noqa: E402, F401
-from swae_jax import main
-from swae_jax.host import faults, signals
+from swae_jax import main  # noqa: E402
+from swae_jax.host import signals  # noqa: E402
 
 TIME = 120  # Seconds after which a run is taken to hang.
 
@@ -68,9 +68,8 @@ def _child(args, log, fault, devices):
     signals.install()
     jax.config.update('jax_platforms', 'cpu')
     jax.config.update('jax_num_cpu_devices', devices)
-    faults._asked = fault
-    if fault.startswith('rename:'):
-      _before_the_rename()
+    if fault:
+      faults.install(faults.asked(fault))
     sys.argv = ['swae_jax', *args]  # Where ml_collections looks, too.
     app.run(main.main, flags_parser=main.parse)
     code = 0
@@ -85,17 +84,6 @@ def _redirect(log):
   file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
   os.dup2(file, 1)
   os.dup2(file, 2)
-
-
-def _before_the_rename():
-  """A point of fault between the arrays and their commit by Orbax."""
-  finalize = atomicity.AtomicRenameTemporaryPath.finalize
-
-  async def passed(self):
-    faults.point('rename')
-    await finalize(self)
-
-  atomicity.AtomicRenameTemporaryPath.finalize = passed
 
 
 def apart(log, function, *args):

@@ -8,14 +8,14 @@ import random
 import shutil
 import sys
 
+import faults
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from swae_jax import errors, systems
-from swae_jax.host import faults
 from swae_jax.training import build, train
-from swae_jax.workdir import checkpoint
+from swae_jax.workdir import checkpoint, digests
 import tiny
 
 
@@ -60,13 +60,11 @@ def disk_full(cases, rng, workdir, n):
         left[0] -= 1
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     there = workdir / str(i)
-    faults.point = full
     try:
-      results = train.run(config, there)
+      with faults.installed(full):
+        results = train.run(config, there)
     except errors.SaveFailed:
-      faults.point = lambda name: None
       results = train.run(config, there)
-    faults.point = lambda name: None
     same = (results['state_sha256'] == straight['state_sha256']
             and (there / 'metrics.jsonl').read_bytes()
             == (workdir / 'straight' / 'metrics.jsonl').read_bytes())
@@ -92,10 +90,10 @@ def nans(cases, rng, workdir, n):
       return system._replace(loss=loss)
 
     systems.SYSTEMS['swae'] = sick
-    config = tiny.config(steps=20, save_every=1, keep=30)
+    config = tiny.config(steps=20, save_every=1, max_to_keep=30)
     straight = train.run(config, workdir / 'a')
-    train.run(tiny.config(steps=rng.randint(1, 19), save_every=1, keep=30),
-              workdir / 'b')
+    train.run(tiny.config(steps=rng.randint(1, 19), save_every=1,
+                          max_to_keep=30), workdir / 'b')
     again = train.run(config, workdir / 'b')
     failure = ''
     if straight['state_sha256'] != again['state_sha256']:
@@ -128,7 +126,7 @@ def mutations(cases, rng, workdir, n):
   like = build.init(build.build(config))
   good = workdir / 'run' / 'checkpoints'
   with checkpoint.Checkpoints(good) as checkpoints:
-    whole, older = (_content(checkpoint.rebuild(
+    whole, older = (_content(digests.rebuild(
         like, checkpoints.read(step), step)) for step in (4, 2))
   for file in sorted(p.relative_to(good) for p in (good / '4').rglob('*')
                      if p.is_file()):
@@ -163,7 +161,7 @@ def _judge(folder, like, whole, older, what):
   """'' where the damage does no harm, or is seen; else what is wrong."""
   said = []
   try:
-    with checkpoint.Checkpoints(folder) as checkpoints:
+    with checkpoint.Checkpoints(folder, 2) as checkpoints:
       state = checkpoints.restore(like, said.append)
   except Exception as e:
     return f'{what}: {type(e).__name__}: {e}'

@@ -7,13 +7,13 @@ import math
 import os
 
 import chex
+import faults
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from swae_jax import errors, systems
-from swae_jax.host import faults
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.training import build, evaluation, presets, train, validation
 from swae_jax.workdir import checkpoint, files, metrics_log
@@ -297,7 +297,8 @@ def failing(monkeypatch, point, times, number):
     if name == point and left:
       left.pop()
       raise OSError(number, os.strerror(number))
-  monkeypatch.setattr(faults, 'point', fail)
+  for patch in faults.patches(fail):
+    monkeypatch.setattr(*patch)
 
 
 def test_a_full_disk_costs_a_checkpoint_and_not_the_run(
@@ -384,8 +385,8 @@ def test_leftovers_of_a_kill_are_removed(tmp_path):
   train.run(tiny.config(), tmp_path)
   (tmp_path / 'results.json').unlink()
   checkpoints = tmp_path / 'checkpoints'
-  for name in ('3.deleted', '12.orbax-checkpoint-tmp-5'):
-    (checkpoints / name).mkdir()
+  for name in ('deleted/3', '12.orbax-checkpoint-tmp'):
+    (checkpoints / name).mkdir(parents=True)
   train.run(tiny.config(), tmp_path)
   assert {p.name for p in checkpoints.iterdir()} == {'5', '10'}
 

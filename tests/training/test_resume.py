@@ -10,6 +10,13 @@ def test_every_option_has_a_class():
     assert resume.kind(option) is not None, option
 
 
+def test_changes_name_nested_options():
+  old = {'a': {'b': 1, 'c': [1, 2]}, 'd': 'x'}
+  new = {'a': {'b': 2, 'c': (1, 2)}, 'e': 0}
+  assert resume.compare(old, new) == {
+      'a.b': (1, 2), 'd': ('x', None), 'e': (None, 0)}
+
+
 @pytest.mark.parametrize('option, kind', [
     ('train.new_thing', None), ('new_section.name', None), ('seeds', None),
     ('system.name', 'structural'), ('system.swae.beta', 'trajectory'),

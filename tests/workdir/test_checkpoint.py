@@ -1,16 +1,31 @@
+"""Checkpoints come back bit for bit, or are refused."""
 import errno
 import gc
+import os
+import subprocess
+import sys
+import time
 
 import jax
 import numpy as np
 import optax
+import orbax.checkpoint as ocp
 import pytest
 
 from swae_jax import errors
-from swae_jax.host import faults
 from swae_jax.systems import base
 from swae_jax.training import step
 from swae_jax.workdir import checkpoint, digests
+
+# Orbax leaves an event loop behind when a file cannot be read.
+pytestmark = pytest.mark.filterwarnings(
+    'ignore::pytest.PytestUnraisableExceptionWarning')
+
+
+@pytest.fixture(autouse=True)
+def _collect():
+  yield
+  gc.collect()
 
 
 def make_state(seed=0, width=3):
@@ -25,33 +40,51 @@ def make_state(seed=0, width=3):
                     jax.device_get(tx.init(params)), np.zeros(2, np.int32))
 
 
-def saved(directory, *states):
-  for state in states:
-    with checkpoint.Checkpoints(directory) as checkpoints:
+def saved(directory, *states, max_to_keep=2):
+  with checkpoint.Checkpoints(directory, max_to_keep) as checkpoints:
+    for state in states:
       checkpoints.save(state)
 
 
-def restored(directory, like):
+def restored(directory, template=None, **options):
   with checkpoint.Checkpoints(directory) as checkpoints:
-    return checkpoints.restore(like)
+    return checkpoints.restore(template or make_state(), **options)
 
 
-def test_newest_state_comes_back_bit_for_bit(tmp_path):
+def names(directory):
+  return {p.name for p in directory.iterdir()}
+
+
+def test_the_newest_state_comes_back_bit_for_bit(tmp_path):
   states = [make_state(seed) for seed in (3, 5, 8)]
-  saved(tmp_path, *states)
-  found = restored(tmp_path, make_state(0))
+  saved(tmp_path / 'new', *states)
+  found = restored(tmp_path / 'new')
   jax.tree.map(np.testing.assert_array_equal, found, states[-1])
   assert digests.summary(found) == digests.summary(states[-1])
   assert jax.tree.structure(found) == jax.tree.structure(states[-1])
+  learned = restored(tmp_path / 'new', items=('variables',), template={
+      'variables': make_state().variables})
+  jax.tree.map(np.testing.assert_array_equal, learned['variables'],
+               states[-1].variables)
 
 
 def test_only_the_newest_are_kept(tmp_path):
   saved(tmp_path, *map(make_state, (1, 2, 3, 4)))
-  assert {p.name for p in tmp_path.iterdir()} == {'3', '4'}
+  assert names(tmp_path) == {'3', '4'}
 
 
 def test_nothing_saved_is_nothing_restored(tmp_path):
-  assert restored(tmp_path, make_state()) is None
+  assert restored(tmp_path) is None and not names(tmp_path)
+  assert restored(tmp_path / 'none') is None
+  assert not (tmp_path / 'none').exists()
+
+
+def test_a_step_that_is_there_is_saved_anew(tmp_path):
+  saved(tmp_path, make_state(3))
+  other = make_state(4)._replace(step=np.int32(3))
+  saved(tmp_path, other, max_to_keep=1)
+  assert digests.summary(restored(tmp_path)) == digests.summary(other)
+  assert names(tmp_path) == {'3'}
 
 
 def flip(path, position):
@@ -60,8 +93,6 @@ def flip(path, position):
   path.write_bytes(content)
 
 
-# Orbax leaves an event loop behind when a file cannot be read.
-@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
 def test_a_flipped_bit_is_refused_or_harmless(tmp_path):
   state = make_state(1)
   rng = np.random.default_rng(0)
@@ -73,14 +104,13 @@ def test_a_flipped_bit_is_refused_or_harmless(tmp_path):
              if p.is_file() and p.stat().st_size]
     flip(files[i % len(files)], int(rng.integers(1 << 30)))
     try:
-      found = restored(directory, make_state(0))
+      found = restored(directory)
     except errors.DamagedData as e:
       assert 'checkpoint' in str(e) and '\n' not in str(e)
       refused += 1
     else:
       if found is not None:
         assert digests.summary(found) == digests.summary(state)
-  gc.collect()
   assert refused  # Else the loop above has tested nothing.
 
 
@@ -89,10 +119,10 @@ def test_a_flipped_value_is_named(tmp_path, monkeypatch):
   with monkeypatch.context() as m:  # Digests of another state.
     other = make_state(2)._replace(step=state.step)
     of = digests.of
-    m.setattr(digests, 'of', lambda tree: of(other))
+    m.setattr(digests, 'of', lambda arrays: of(other))
     saved(tmp_path, state)
   with pytest.raises(errors.DamagedData, match='model/dense/kernel: digest'):
-    restored(tmp_path, make_state(0))
+    restored(tmp_path)
 
 
 def test_another_system_is_refused(tmp_path):
@@ -105,43 +135,69 @@ def test_another_system_is_refused(tmp_path):
     restored(tmp_path, odd)
 
 
-def test_digest_tells_type_and_shape_apart():
+def test_a_digest_tells_type_and_shape_apart():
   x = np.zeros((2, 3), np.float32)
   others = x.T, x.astype(np.int32), x.ravel()
   assert len({digests.digest(y) for y in (x, *others)}) == 4
 
 
-@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def damage(directory, *steps):
+  for number in steps:
+    (directory / str(number) / 'variables' / 'manifest.ocdbt').write_bytes(b'')
+
+
 def test_where_all_are_damaged_nothing_is_touched(tmp_path):
   saved(tmp_path, make_state(1), make_state(2))
-  for name in '12':
-    (tmp_path / name / 'variables' / 'manifest.ocdbt').write_bytes(b'')
+  damage(tmp_path, 1, 2)
   said = []
-  with checkpoint.Checkpoints(tmp_path) as checkpoints:
-    with pytest.raises(errors.DamagedData, match='no usable checkpoint of 2 .*'
-                       'checkpoint 2 is.*nothing was deleted; --restart') as e:
-      checkpoints.restore(make_state(0), said.append)
-  assert e.value.code == 65 and not said
-  assert {p.name for p in tmp_path.iterdir()} == {'1', '2'}
-  gc.collect()
+  with pytest.raises(errors.DamagedData, match='no usable checkpoint of 2 .*'
+                     'checkpoint 2 is.*nothing was deleted; --restart') as e:
+    restored(tmp_path, print_line=said.append)
+  assert e.value.code == 65 and not said and names(tmp_path) == {'1', '2'}
+
+
+def test_after_a_damaged_step_the_same_steps_are_saved(tmp_path):
+  for _ in range(2):
+    saved(tmp_path, *map(make_state, (1, 2, 3)))
+    damage(tmp_path, 3)
+    said = []
+    with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
+      state = checkpoints.restore(make_state(), said.append)
+      assert state.step == checkpoints.last == 2
+      assert 'checkpoint 3 is damaged' in said[0] and 'using 2' in said[0]
+      checkpoints.save(make_state(3))
+    assert restored(tmp_path).step == 3
+  assert names(tmp_path) == {'2', '3', 'corrupt-3', 'corrupt-3-1'}
 
 
 def test_what_kills_leave_is_cleared_away(tmp_path):
   saved(tmp_path, make_state(1))
-  for name in ('2.orbax-checkpoint-tmp-17', '0.deleted', 'corrupt-5'):
-    (tmp_path / name).mkdir()
-  assert restored(tmp_path, make_state(0)).step == 1
+  for name in ('2.orbax-checkpoint-tmp', 'deleted/0', 'corrupt-5'):
+    (tmp_path / name).mkdir(parents=True)
+  assert restored(tmp_path).step == 1
   saved(tmp_path, make_state(3))
-  assert {p.name for p in tmp_path.iterdir()} == {'1', '3', 'corrupt-5'}
+  assert names(tmp_path) == {'1', '3', 'corrupt-5'}
+
+
+def failing(monkeypatch, number, times=99):
+  """The next writes of a checkpoint fail when their arrays are there."""
+  left = [times]
+  save = ocp.Checkpointer.save
+
+  def fail(self, directory, *args, **options):
+    if not left[0]:
+      return save(self, directory, *args, **options)
+    left[0] -= 1
+    (directory.parent / f'{directory.name}.orbax-checkpoint-tmp').mkdir()
+    raise OSError(number, os.strerror(number))
+  monkeypatch.setattr(ocp.Checkpointer, 'save', fail)
 
 
 def test_a_save_that_failed_is_told_once_and_can_be_made_again(
     tmp_path, monkeypatch):
-  def full(name):
-    raise OSError(errno.ENOSPC, 'No space left on device')
-  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+  with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
     with monkeypatch.context() as m:
-      m.setattr(faults, 'point', full)
+      failing(m, errno.ENOSPC)
       checkpoints.save(make_state(4))
       with pytest.raises(errors.SaveFailed, match='disk full: save at 4 fail'):
         checkpoints.wait()
@@ -149,13 +205,50 @@ def test_a_save_that_failed_is_told_once_and_can_be_made_again(
     assert checkpoints.last is None and not checkpoints.steps()
     checkpoints.again()
     assert checkpoints.last == 4 and checkpoints.failed is None
-  assert restored(tmp_path, make_state(0)).step == 4
+    assert names(tmp_path) == {'4'}
+  assert restored(tmp_path).step == 4
 
 
-def test_what_was_learned_can_be_read_alone(tmp_path):
-  saved(tmp_path, make_state(1))
-  with checkpoint.Checkpoints(tmp_path) as checkpoints:
-    found = checkpoints.restore({'variables': make_state(0).variables},
-                                items=('variables',))
-  jax.tree.map(np.testing.assert_array_equal, found['variables'],
-               make_state(1).variables)
+@pytest.mark.parametrize('times', [1, 3, 4])
+def test_a_failure_that_passes_is_not_seen(times, tmp_path, monkeypatch):
+  monkeypatch.setattr(checkpoint, 'PAUSES', (0., 0., 0.))
+  failing(monkeypatch, errno.EIO, times)
+  with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
+    checkpoints.save(make_state(4))
+    if times > 3:
+      with pytest.raises(errors.SaveFailed, match='OSError.*save at 4 failed'):
+        checkpoints.wait()
+    else:
+      checkpoints.wait()
+    assert checkpoints.steps() == [4] * (times <= 3)
+
+
+def test_a_process_ends_at_once_after_saves_that_failed(tmp_path):
+  """Files of more than a few bytes cannot be written, as on a full disk."""
+  program = f"""
+import pathlib, resource, sys
+sys.path[:0] = {[os.path.dirname(__file__)]!r}
+import test_checkpoint as t
+with t.checkpoint.Checkpoints(pathlib.Path({str(tmp_path)!r}), 2) as c:
+  for step in (1, 2, 3):
+    c.save(t.make_state(step))
+    if step == 1:
+      c.wait()
+      resource.setrlimit(resource.RLIMIT_FSIZE, (500, -1))
+    else:
+      try:
+        c.wait()
+      except t.errors.SaveFailed as e:
+        print(e)
+"""
+  began = time.monotonic()
+  done = subprocess.run(
+      [sys.executable, '-c', program], capture_output=True, text=True,
+      check=False, timeout=120, env={
+          **os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+  assert done.stdout.splitlines() == [
+      f'disk full: save at {step} failed' for step in (2, 3)], done.stderr
+  assert time.monotonic() - began < 60 and done.returncode == 0
+  assert restored(tmp_path).step == 1
+  saved(tmp_path, make_state(4))
+  assert names(tmp_path) == {'1', '4'}

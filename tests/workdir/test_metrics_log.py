@@ -1,0 +1,111 @@
+"""Every logged step has one line of metrics, and one point in TensorBoard."""
+import json
+import sys
+import time
+
+import pytest
+
+from swae_jax import errors
+from swae_jax.training import train
+from swae_jax.workdir import metrics_log
+import tiny
+
+
+@pytest.fixture
+def path(tmp_path):
+  return tmp_path / 'metrics.jsonl'
+
+
+def steps(path):
+  return [json.loads(line)['step'] for line in path.read_text().splitlines()]
+
+
+def add(path, start, steps, loss=1., **options):
+  """A run that goes on from `start` and logs these steps."""
+  with metrics_log.Metrics(path, start, **options) as metrics:
+    for step in steps:
+      metrics.add(step, {'loss': loss})
+  return metrics.rows
+
+
+def test_metrics_after_a_restart_hold_every_step_once(path):
+  add(path, 0, range(1, 8))
+  with path.open('a') as file:
+    file.write('{"step": 8, "lo')  # The kill came in the middle of a line.
+  add(path, 5, range(6, 10))
+  assert steps(path) == list(range(1, 10))
+
+
+def test_metrics_are_on_disk_at_once(path):
+  with metrics_log.Metrics(path, 0) as metrics:
+    metrics.add(3, {'loss': 2.})
+    assert steps(path) == [3]
+
+
+def test_of_several_processes_one_writes_and_all_know(path):
+  add(path, 0, [1], 3.)
+  rows = add(path, 1, [2], 2., write=False)
+  assert [row['loss'] for row in rows] == [3., 2.] and steps(path) == [1]
+
+
+def scalars(folder):
+  """{tag: {step: value}} as TensorBoard reads the files of a folder."""
+  from tensorboardX.proto import event_pb2
+  found = {}
+  for path in sorted(folder.iterdir()):
+    data = path.read_bytes()
+    while data:
+      size = int.from_bytes(data[:8], 'little')
+      event = event_pb2.Event.FromString(data[12:12 + size])
+      data = data[16 + size:]
+      if event.session_log.status == event_pb2.SessionLog.START:
+        found = {tag: {k: v for k, v in values.items() if k < event.step}
+                 for tag, values in found.items()}
+      for value in event.summary.value:
+        values = found.setdefault(value.tag, {})
+        assert event.step not in values
+        values[event.step] = value.simple_value
+  return found
+
+
+class TestEvents:
+
+  @pytest.fixture(autouse=True)
+  def _installed(self):
+    pytest.importorskip('tensorboardX')
+
+  def test_after_a_restart_they_hold_every_step_once(
+      self, path, tmp_path, monkeypatch):
+    from tensorboardX import event_file_writer
+    # Files are told apart by the second in which they were opened.
+    clock = iter(range(100))
+    monkeypatch.setattr(event_file_writer.time, 'time', lambda: next(clock))
+    for start, logged, loss in ((0, range(1, 8), 2.), (5, range(6, 10), 3.)):
+      with metrics_log.events(tmp_path / 'tensorboard', start) as events:
+        add(path, start, logged, loss, events=events)
+    assert scalars(tmp_path / 'tensorboard') == {
+        'metrics/loss': {i: 2. if i <= 5 else 3. for i in range(1, 10)}}
+
+  def test_they_are_on_disk_while_a_run_goes_on(
+      self, path, tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics_log, 'FLUSH', .1)
+    with metrics_log.events(tmp_path / 'tensorboard', 0) as events:
+      add(path, 0, [3], 2., events=events)
+      end = time.monotonic() + 20
+      while not scalars(tmp_path / 'tensorboard'):
+        assert time.monotonic() < end
+        time.sleep(.05)
+      assert scalars(tmp_path / 'tensorboard') == {'metrics/loss': {3: 2.}}
+
+  def test_a_run_writes_them_if_asked(self, path, tmp_path):
+    train.run(tiny.config(steps=4), tmp_path)
+    assert not (tmp_path / 'tensorboard').exists()
+    train.run(tiny.config(steps=8, tensorboard=True), tmp_path)
+    found = scalars(tmp_path / 'tensorboard')['metrics/loss']
+    last = metrics_log.Metrics(path, 8, write=False).rows[-1]['loss']
+    assert found.keys() == {6, 8} and found[8] == pytest.approx(last)
+
+  def test_without_their_package_there_is_one_line(self, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'tensorboardX', None)
+    with pytest.raises(errors.UserError, match='pip install tensorboardX'):
+      metrics_log.events(tmp_path, 0)
