@@ -1,8 +1,8 @@
 """Losses and divergences: pure functions of arrays.
 
-Separable losses return one value per example, [B]; losses that compare two
-samples as wholes return a scalar.  Nothing here draws random numbers, and all
-is computed in float32 at the least.
+A loss of separate examples returns one value per example, [B].  A loss that
+compares two samples returns a scalar.  No loss draws random numbers, and every
+loss computes in float32 or a wider type.
 """
 from swae_jax.losses.adversarial import critic_loss, generator_loss
 from swae_jax.losses.collectives import gather

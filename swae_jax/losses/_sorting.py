@@ -1,11 +1,11 @@
-"""Sorting that is exact, fast, and whose derivative is a permutation.
+"""Exact and fast sorting, with a permutation as its derivative.
 
-XLA on CPU sorts one array of integers about five times faster than floats, or
-than keys with a second operand.  So floats are sorted as the integers that have
-their order, and a permutation comes from 64-bit keys: the float's integer in
-the high half, the index in the low half.  Nothing is rounded: the order is that
-of the floats, equal ones stay in place, -0 precedes 0, and NaN stands at an
-end.
+XLA on CPU sorts one array of integers about five times faster than an array of
+floats, or than keys with a second operand.  `sort` therefore maps the floats to
+integers of the same order and sorts the integers.  On CPU, `argsort` sorts
+64-bit keys: the high half is the integer of a float, the low half its index.
+Neither function rounds: the floats keep their order, equal floats keep their
+positions, -0 comes before 0, and NaN comes first or last.
 """
 import jax
 from jax import lax
@@ -14,9 +14,10 @@ import jax.numpy as jnp
 
 @jax.custom_jvp
 def sort(x: jax.Array) -> jax.Array:
-  """x in ascending order along its last axis; differentiable in both modes.
+  """Sorts x in ascending order along its last axis.
 
-  Without a derivative no permutation is computed.
+  JAX can differentiate the function in forward and in reverse mode.  Only a
+  derivative computes a permutation.
 
   Args:
     x: [..., N] float32 or float64.
@@ -36,7 +37,7 @@ def _sort_jvp(primals, tangents):
 
 
 def argsort(x: jax.Array) -> jax.Array:
-  """The permutation of `sort`.
+  """The permutation that sorts x as `sort` does.
 
   Args:
     x: [..., N] float32 or float64.
@@ -56,9 +57,9 @@ def _argsort_pair(key):
 
 
 def _argsort_packed(key):
-  """`_argsort_pair` of int32 keys by one sort of int64."""
+  """The result of `_argsort_pair` for int32 keys, by one sort of int64."""
   index = _index(key)
-  with jax.enable_x64(True):  # Else the type int64 does not exist.
+  with jax.enable_x64(True):  # Without x64, JAX has no int64.
     wide = lambda a: lax.convert_element_type(a, jnp.int64)
     packed = lax.sort(wide(key) << 32 | wide(index))
     return lax.convert_element_type(packed & 0xffffffff, jnp.int32)
@@ -73,7 +74,7 @@ def _integer(x):
 
 
 def _flip(x, dtype):
-  """Floats to integers of the same order, and back: its own inverse."""
+  """Maps floats to integers of the same order, and such integers to floats."""
   if jnp.issubdtype(x.dtype, jnp.floating):
     return _flip(lax.bitcast_convert_type(x, dtype), None)
   info = jnp.iinfo(x.dtype)

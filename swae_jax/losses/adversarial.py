@@ -1,4 +1,4 @@
-"""The two sides of the latent game of WAE-GAN."""
+"""The losses of the critic and of the encoder in WAE-GAN."""
 import jax
 from jax.typing import ArrayLike
 
@@ -6,21 +6,21 @@ from swae_jax.losses import inputs
 
 
 def critic_loss(logits_code: ArrayLike, logits_prior: ArrayLike) -> jax.Array:
-  """Cross entropy of telling samples of the prior (1) from codes (0).
+  """Cross entropy of a critic that tells prior samples (1) from codes (0).
 
-  Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 1: the
-  negative of what the discriminator ascends, without the factor lambda.
+  The discriminator of Tolstikhin et al., "Wasserstein auto-encoders", 2018,
+  Algorithm 1, ascends -lambda times this loss.
 
   Args:
     logits_code: [B] the critic's logits at codes.
-    logits_prior: [B] its logits at samples of the prior.
+    logits_prior: [B] the critic's logits at samples of the prior.
 
   Returns:
     [B]
 
   Raises:
-    ValueError: the logits are not both [B]; [B, 1] beside [B] would silently
-      become [B, B].
+    ValueError: the logits are not both [B].  JAX would broadcast [B, 1] and
+      [B] to [B, B].
   """
   code, prior = inputs.vectors(
       'critic_loss', logits_code=logits_code, logits_prior=logits_prior)
@@ -28,10 +28,10 @@ def critic_loss(logits_code: ArrayLike, logits_prior: ArrayLike) -> jax.Array:
 
 
 def generator_loss(logits_code: ArrayLike) -> jax.Array:
-  """Non-saturating loss of the encoder: cross entropy of codes with 1.
+  """Cross entropy of the critic's logits at codes with the label 1.
 
-  Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 1, whose
-  encoder descends -log D(z).
+  This is the non-saturating loss of the encoder.  The encoder of Tolstikhin et
+  al., "Wasserstein auto-encoders", 2018, Algorithm 1, descends -log D(z).
 
   Args:
     logits_code: [B] the critic's logits at codes.

@@ -1,9 +1,9 @@
-"""The one place of the losses that knows about named device axes."""
+"""Collective operations over devices; only this file of the losses has any."""
 import jax
 
 
 def gather(x: jax.Array, axis_name: str | None) -> jax.Array:
-  """Examples of every device along `axis_name`, in the order of the devices.
+  """Joins the examples of all devices along `axis_name`, in device order.
 
   Args:
     x: [N, ...] the examples of this device.

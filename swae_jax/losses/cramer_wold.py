@@ -9,25 +9,25 @@ import numpy as np
 
 from swae_jax.losses import collectives, distances, inputs
 
-FEW_AXES = 20  # Below, Kummer's function is computed; else approximated.
+FEW_AXES = 20  # From this D on, Kummer's function is approximated.
 
 
 def cramer_wold(z: ArrayLike, z_prior: ArrayLike | None = None, *,
                 axis_name: str | None = None) -> jax.Array:
   """Squared Cramer-Wold distance of codes to N(0, I), or of two samples.
 
-  Knop et al., "Cramer-Wold auto-encoder", 2020: the mean over all directions
-  of the squared L2 distance between the projected samples, each smoothed by a
-  normal kernel of variance gamma.  No direction is drawn: the mean is known in
-  closed form, for two samples and against N(0, I).  gamma follows Silverman's
-  rule for the number of codes, (4 / (3 N))^(2/5).
+  Knop et al., "Cramer-Wold auto-encoder", 2020, define the distance: the mean
+  over all directions of the squared L2 distance between the projected samples,
+  after a normal kernel of variance gamma has smoothed each of them.  The mean
+  has a closed form, so the function draws no direction.  gamma follows
+  Silverman's rule for the number of codes, (4 / (3 N))^(2/5).
 
-  The closed form has Kummer's function 1F1(1/2; D/2; -s).  From D = 20 on it
-  is (1 + 4 s / (2 D - 3))^(-1/2), as in the paper; below it is exact to the
-  precision of float32.
+  The closed form contains Kummer's function 1F1(1/2; D/2; -s).  From D = 20 on
+  the code approximates this function by (1 + 4 s / (2 D - 3))^(-1/2), as in the
+  paper.  Below D = 20 the code computes it to the precision of float32.
 
-  With `axis_name` it is the distance of the examples of all devices, with the
-  exact gradients of `mmd`.
+  With `axis_name` the result is the distance of the examples of all devices;
+  `mmd` says which gradients are then exact.
 
   Args:
     z: [N, D] codes.
@@ -63,12 +63,15 @@ def _mean_kernel(x: jax.Array, y: jax.Array, gamma: float) -> jax.Array:
 
 
 def _kummer(d: int) -> Callable[[jax.Array], jax.Array]:
-  """s -> 1F1(1/2; d/2; -s), which is E exp(-s u^2), u an axis of a direction.
+  """The function s -> 1F1(1/2; d/2; -s), elementwise.
+
+  1F1(1/2; d/2; -s) is E exp(-s u^2), where u is one coordinate of a direction
+  that is uniform on the sphere.
   """
   if d >= FEW_AXES:
     return lambda s: (1 + 4 * s / (2 * d - 3))**-.5
   squares, weights = _nodes(d)
-  # Far out a series in 1 / s is exact, and the nodes would be too few.
+  # For a large s the nodes are too few, and a series in 1 / s is exact.
   far = 200.
   front = 0. if d == 1 else math.exp(
       math.lgamma(d / 2) - math.lgamma((d - 1) / 2))
@@ -90,13 +93,13 @@ def _kummer(d: int) -> Callable[[jax.Array], jax.Array]:
 
 
 def _nodes(d: int) -> tuple[np.ndarray, np.ndarray]:
-  """Squares u^2 and weights of a quadrature over directions."""
+  """Squares u^2 [n] and weights [n] of a quadrature over directions."""
   if d == 1:
     return np.ones(1), np.ones(1)
-  if d % 2:  # u in [0, 1] has the density (1 - u^2)^((d - 3) / 2), smooth.
+  if d % 2:  # The density of u, (1 - u^2)^((d - 3) / 2), is smooth on [0, 1].
     u, weights = np.polynomial.legendre.leggauss(48)
     u, weights = (u + 1) / 2, weights * (1 - ((u + 1) / 2)**2)**((d - 3) / 2)
-  else:  # With u = sin a the density cos(a)^(d - 2) is smooth and periodic.
+  else:  # With u = sin a, the density cos(a)^(d - 2) is smooth and periodic.
     angle = np.linspace(0, np.pi / 2, 41)
     u, weights = np.sin(angle), np.abs(np.cos(angle))**(d - 2)
     weights[[0, -1]] /= 2

@@ -12,7 +12,8 @@ def log_bernoulli(x: ArrayLike, logits: ArrayLike) -> jax.Array:
   """log p(x) of independent Bernoulli pixels.
 
   Args:
-    x: [B, ...] in {0, 1}; grey values in [0, 1] give the cross entropy.
+    x: [B, ...] in {0, 1}.  For grey values in [0, 1] the result is the negative
+      cross entropy.
     logits: [B, ...] log p(1) - log p(0).
 
   Returns:
@@ -31,7 +32,8 @@ def log_normal(z: ArrayLike, mean: ArrayLike, logvar: ArrayLike) -> jax.Array:
   Args:
     z: [B, ...].
     mean: [B, ...].
-    logvar: [B, ...] log-variances, or one number for all axes; may be traced.
+    logvar: [B, ...] log-variances, or one number for all axes.  The number may
+      be traced.
 
   Returns:
     [B]
@@ -47,11 +49,11 @@ def log_normal(z: ArrayLike, mean: ArrayLike, logvar: ArrayLike) -> jax.Array:
 
 def log_normal_mixture(z: ArrayLike, means: ArrayLike, logvars: ArrayLike,
                        logits: ArrayLike | None = None) -> jax.Array:
-  """log of a mixture of K diagonal normals, by a log-sum-exp over K.
+  """Log-density of a mixture of K diagonal normals.
 
-  The prior of Tomczak and Welling, "VAE with a VampPrior", 2018, eq. 9.
-  The squares are summed term by term, not by a matrix product, which would
-  cancel for small variances; the gradient may store arrays [B, K, D].
+  This is the prior of Tomczak and Welling, "VAE with a VampPrior", 2018, eq. 9.
+  The code sums the squares term by term, because a matrix product would cancel
+  for small variances.  The gradient may store arrays [B, K, D].
 
   Args:
     z: [B, D].
@@ -82,11 +84,11 @@ def log_logistic_256(x: ArrayLike, mean: ArrayLike,
                      logscale: ArrayLike) -> jax.Array:
   """log p(x) of 256 grey levels under a discretised logistic law.
 
-  The level k = floor(256 x) has the probability of [k, k + 1] / 256, plus 1e-7
-  against log 0.  The released codes of VampPrior and of the symmetric
-  Wasserstein autoencoder do the same, and like theirs the levels 0 and 255 do
-  not take the tails, so that probabilities sum to less than 1.  Unlike theirs
-  x = 1 belongs to level 255, not to a level 256 outside of the range.
+  The level k = floor(256 x) has the probability of [k / 256, (k + 1) / 256],
+  plus 1e-7 against log 0.  The code follows the released codes of Tomczak and
+  Welling 2018 and of Sun and Guo 2021: the levels 0 and 255 do not take the
+  tails, so the probabilities sum to less than 1.  Only x = 1 differs: x = 1
+  belongs to level 255 here, and to a level 256 out of range there.
 
   Args:
     x: [B, ...] in [0, 1].

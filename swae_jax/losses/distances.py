@@ -1,4 +1,4 @@
-"""Distances between examples, and the nearest of them."""
+"""Distances between examples, and the search for the nearest example."""
 from typing import Literal
 
 import jax
@@ -27,7 +27,8 @@ def squared_error(x: ArrayLike, y: ArrayLike) -> jax.Array:
 def power_error(x: ArrayLike, y: ArrayLike, *, p: float) -> jax.Array:
   """||x - y||_p^p of each pair of examples, summed over an example's axes.
 
-  The cost of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 3.
+  This is the cost of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021,
+  eq. 3.
 
   Args:
     x: [B, ...].
@@ -45,7 +46,7 @@ def power_error(x: ArrayLike, y: ArrayLike, *, p: float) -> jax.Array:
 
 
 def abs_power(x: jax.Array, p: float) -> jax.Array:
-  """|x|^p elementwise, with the gradient 0 at 0; ValueError if p < 1."""
+  """|x|^p of each element, with the gradient 0 at 0; ValueError if p < 1."""
   if not p >= 1:
     raise ValueError(f'p must be at least 1 for a transport cost, got {p}')
   # The derivative of `abs` at 0 is 1 in JAX, that of `sign` is 0.
@@ -55,8 +56,8 @@ def abs_power(x: jax.Array, p: float) -> jax.Array:
 def squared_distances(x: ArrayLike, y: ArrayLike) -> jax.Array:
   """||x_i - y_j||^2 of all pairs, by one matrix product.
 
-  Its rounding error is that of the squared norms about the mean of `y`, so
-  that a shift of all points costs no accuracy.
+  The code first subtracts the mean of `y` from all points, so a shift of all
+  points costs no accuracy.
 
   Args:
     x: [N, D].
@@ -69,7 +70,7 @@ def squared_distances(x: ArrayLike, y: ArrayLike) -> jax.Array:
     ValueError: the arrays are not matrices with the same D.
   """
   x, y = inputs.samples('squared_distances', x=x, y=y)
-  # Distances do not depend on the centre, so it carries no gradient.
+  # Distances do not depend on the centre, so the centre carries no gradient.
   centre = jax.lax.stop_gradient(jnp.mean(y, axis=0, keepdims=True))
   x, y = x - centre, y - centre
   # The default precision of a product on TPU is bfloat16, too coarse here.
@@ -82,19 +83,21 @@ def squared_distances(x: ArrayLike, y: ArrayLike) -> jax.Array:
 def nearest(x: ArrayLike, u: ArrayLike, *,
             similarity: Literal['l2', 'cosine'] = 'l2',
             block: int | None = None) -> jax.Array:
-  """Index of the most similar of `u` to each of `x`; it has no gradient.
+  """Index of the example in `u` that is most similar to each example in `x`.
 
-  The coupling of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021,
-  section 2.3 and Algorithm 1: each example takes its nearest pseudo-input.
+  This is the coupling of Sun and Guo, "Symmetric Wasserstein autoencoders",
+  2021, section 2.3 and Algorithm 1: each example takes its nearest
+  pseudo-input.  The index has no gradient.
 
   Args:
     x: [B, ...].
     u: [K, ...], examples of the same shape.
-    similarity: 'l2' for the least ||x - u||; 'cosine' for the greatest cosine,
-      where the cosine with a zero vector is 0.
-    block: rows of `u` compared at a time, which bounds the memory by
-      [B, block]; None compares all of them in one product.  No system needs
-      it: it is for many more than a few thousand pseudo-inputs.
+    similarity: 'l2' takes the least ||x - u||; 'cosine' takes the greatest
+      cosine, where the cosine with a zero vector is 0.
+    block: the number of examples in `u` that one product compares.  The largest
+      array is then [B, block].  None compares all examples in one product.  No
+      system sets `block`; it serves callers with far more than a few thousand
+      pseudo-inputs.
 
   Returns:
     [B] int32; the first index where several are equally near.
@@ -117,7 +120,7 @@ def nearest(x: ArrayLike, u: ArrayLike, *,
   size = min(block or len(u), len(u))
 
   def search(i, best):
-    # The last block is full too: it repeats rows, which cannot win again.
+    # The last block is full, too: its repeated rows cannot win again.
     start = jnp.minimum(i * size, len(u) - size)
     cost = _costs(x, jax.lax.dynamic_slice_in_dim(u, start, size), similarity)
     k = jnp.argmin(cost, axis=1)
@@ -128,7 +131,7 @@ def nearest(x: ArrayLike, u: ArrayLike, *,
 
   if size == len(u):
     return jnp.argmin(_costs(x, u, similarity), axis=1).astype(jnp.int32)
-  # Built from x, so that it varies over the devices that x varies over.
+  # These arrays derive from x, so that they vary over the devices as x does.
   start = jnp.full_like(x[:, 0], jnp.inf), jnp.zeros_like(x[:, 0], jnp.int32)
   return jax.lax.fori_loop(0, -(-len(u) // size), search, start)[1]
 
@@ -137,7 +140,7 @@ def _costs(x: jax.Array, u: jax.Array, similarity: str) -> jax.Array:
   """The cost that `nearest` minimises.  [B, D], [K, D] -> [B, K]."""
   xu = jnp.matmul(x, u.T, precision='highest')
   if similarity == 'l2':
-    # ||x||^2 is the same for all of u and would only cost accuracy.
+    # ||x||^2 is the same for all rows of u and would only cost accuracy.
     return jnp.sum(u**2, 1)[None, :] - 2 * xu
   norm = jnp.sqrt(jnp.sum(u**2, 1))[None, :]
   return -xu / jnp.where(norm == 0, 1., norm)

@@ -15,8 +15,8 @@ def kl_normal(mean: ArrayLike, logvar: ArrayLike, mean2: ArrayLike = 0.,
   Args:
     mean: [B, ...].
     logvar: [B, ...] log-variances.
-    mean2: [B, ...] or a number.
-    logvar2: [B, ...] or a number.
+    mean2: [B, ...] means of the second law, or a number.
+    logvar2: [B, ...] log-variances of the second law, or a number.
 
   Returns:
     [B], not negative up to rounding.
@@ -56,15 +56,16 @@ def negative_elbo(log_likelihood: ArrayLike, kl: ArrayLike, *,
                   beta: ArrayLike = 1.) -> jax.Array:
   """beta KL - log p(x | z), an upper bound of -log p(x) when beta >= 1.
 
-  Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 6.
+  With beta = 1 this is eq. 6 of Sun and Guo, "Symmetric Wasserstein
+  autoencoders", 2021.
 
   Args:
     log_likelihood: [B] log p(x | z), z ~ q(z | x).
     kl: [B] KL(q(z | x) || p(z)), analytic or sampled.
-    beta: weight of the KL, the warm-up of the VampPrior; may be traced.
+    beta: weight of the KL, which grows in a warm-up; may be traced.
 
   Returns:
-    [B]; the loss of a variational autoencoder is its mean.
+    [B]; the loss of a variational autoencoder is the mean over the batch.
 
   Raises:
     ValueError: the arrays are not both [B].
@@ -75,9 +76,10 @@ def negative_elbo(log_likelihood: ArrayLike, kl: ArrayLike, *,
 
 
 def log_marginal(log_weights: ArrayLike) -> jax.Array:
-  """log of the mean importance weight, which tends to log p(x) as S grows.
+  """Logarithm of the mean importance weight.
 
-  Burda et al., "Importance weighted autoencoders", 2016, eq. 8.
+  The value tends to log p(x) as S grows: Burda et al., "Importance weighted
+  autoencoders", 2016, eq. 8.
 
   Args:
     log_weights: [S, B] log p(x, z_s) - log q(z_s | x), z_s ~ q(z | x).

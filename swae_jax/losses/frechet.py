@@ -11,20 +11,22 @@ def frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike,
   """Squared Wasserstein-2 distance of N(mean1, cov1) and N(mean2, cov2).
 
   Dowson and Landau, "The Frechet distance between multivariate normal
-  distributions", 1982; on Inception features it is the FID.  The trace of the
-  root is tr (A B A)^(1/2), with A = cov1^(1/2) and B = cov2.  All its matrices
-  are symmetric, so singular covariances give no complex numbers.  Rounding
-  enters under a root: give float64 where the covariances are singular.
+  distributions", 1982, give the formula; on Inception features the distance is
+  the FID.  The code computes the trace of the root as tr (A B A)^(1/2), with
+  A = cov1^(1/2) and B = cov2.  All these matrices are symmetric, so singular
+  covariances give no complex numbers.  The root magnifies rounding errors: pass
+  float64 if the covariances are singular.
 
-  The gradient is exact for repeated eigenvalues too.  Where a covariance is
-  singular the distance is not differentiable; the null directions of the
-  product then contribute nothing.
+  No system differentiates this function; the derivative exists so that callers
+  can minimise the distance.  The gradient is exact for repeated eigenvalues,
+  too.  If a covariance is singular, the distance has no gradient; the null
+  directions of the product then contribute 0.
 
   Args:
-    mean1: [D].
-    cov1: [D, D] symmetric positive semi-definite.
-    mean2: [D].
-    cov2: [D, D] likewise.
+    mean1: [D] mean of the first law.
+    cov1: [D, D] covariance, symmetric and positive semi-definite.
+    mean2: [D] mean of the second law.
+    cov2: [D, D] covariance, symmetric and positive semi-definite.
 
   Returns:
     A scalar.
@@ -54,7 +56,7 @@ def _trace_root(s1, s2):
 @_trace_root.defjvp
 def _trace_root_jvp(primals, tangents):
   s1, s2 = primals
-  # Not through `eigh`, whose derivative divides by gaps of eigenvalues.
+  # The derivative of `eigh` would divide by gaps of eigenvalues.
   by_1, by_2 = _derivative(s2, s1), _derivative(s1, s2)
   return _trace_root(s1, s2), (
       jnp.sum(by_1 * tangents[0]) + jnp.sum(by_2 * tangents[1]))
@@ -68,7 +70,7 @@ def _derivative(s1, s2):
 
 
 def _power(s, exponent):
-  """Power of a semi-definite matrix; its null space stays null."""
+  """s^exponent of a semi-definite matrix s; its null directions stay null."""
   values, vectors = jnp.linalg.eigh(s)
   floor = len(s) * jnp.finfo(s.dtype).eps * jnp.max(jnp.abs(values))
   kept = values > floor

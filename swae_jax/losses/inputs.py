@@ -1,4 +1,4 @@
-"""Checks and casts of the arrays that a loss is given."""
+"""Checks and casts of the arrays that a loss receives."""
 from typing import Any
 
 import jax
@@ -7,13 +7,13 @@ from jax.typing import ArrayLike
 
 
 def cast(*arrays: ArrayLike) -> tuple[jax.Array, ...]:
-  """The arrays in their common type, which is float32 at the least."""
+  """Casts arrays to their common type, float32 or wider; shapes stay."""
   kind = jnp.result_type(jnp.float32, *arrays)
   return tuple(jnp.asarray(a, kind) for a in arrays)
 
 
 def alike(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
-  """`cast` of arrays [B, ...] of one shape; ValueError if they differ."""
+  """Casts arrays [B, ...] of one shape; ValueError if the shapes differ."""
   shapes = {name: jnp.shape(a) for name, a in arrays.items()}
   if len(set(shapes.values())) > 1 or () in shapes.values():
     raise ValueError(
@@ -22,7 +22,7 @@ def alike(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
 
 
 def vectors(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
-  """`cast` of arrays [B] of one length; ValueError for anything else."""
+  """Casts arrays [B] of one length; ValueError for any other shapes."""
   shapes = {name: jnp.shape(a) for name, a in arrays.items()}
   if len(set(shapes.values())) > 1 or any(len(s) != 1 for s in shapes.values()):
     raise ValueError(
@@ -32,7 +32,7 @@ def vectors(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
 
 
 def samples(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
-  """`cast` of matrices [N, D] of one D; ValueError for anything else."""
+  """Casts matrices [N, D] that share D; ValueError for any other shapes."""
   shapes = {name: jnp.shape(a) for name, a in arrays.items()}
   if any(len(s) != 2 or 0 in s for s in shapes.values()) or (
       len({s[1] for s in shapes.values()}) > 1):

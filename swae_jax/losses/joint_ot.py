@@ -10,9 +10,9 @@ from swae_jax.losses import distances
 
 
 class JointOT(NamedTuple):
-  """The terms of eq. 5, each one value per example."""
+  """The terms of Sun and Guo 2021, eq. 5: one value per example each."""
   loss: jax.Array  # [B] beta x_loss + (1 - beta) reconstruction + alpha z_loss
-  x_loss: jax.Array  # [B] ||x - D(z_prior)||_p^p, which denoises
+  x_loss: jax.Array  # [B] ||x - D(z_prior)||_p^p
   reconstruction: jax.Array  # [B] ||x - D(E(x))||_p^p
   z_loss: jax.Array  # [B] ||E(x) - z_prior||_p^p
 
@@ -22,30 +22,30 @@ def joint_ot(x: ArrayLike, x_gen: ArrayLike, x_rec: ArrayLike,
              beta: ArrayLike = .5, p: float = 2.,
              cost: Callable[[ArrayLike, ArrayLike], jax.Array] | None = None
              ) -> JointOT:
-  """The objective of the symmetric Wasserstein autoencoder.
+  """The loss of the symmetric Wasserstein autoencoder.
 
   Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, eq. 5.  With
-  alpha = beta = 1 it is eq. 3, the transport cost between the joint laws of
-  (x, E(x)) and (D(z), z) under the coupling that drew z_prior given x.
+  alpha = beta = 1 the loss is eq. 3: the transport cost between the joint laws
+  of (x, E(x)) and (D(z), z), under the coupling that drew z_prior given x.
 
   Args:
     x: [B, ...] data.
-    x_gen: [B, ...] D(z_prior).
-    x_rec: [B, ...] D(E(x)).
-    z_enc: [B, D] E(x).
+    x_gen: [B, ...] decoded samples of the prior, D(z_prior).
+    x_rec: [B, ...] reconstructions, D(E(x)).
+    z_enc: [B, D] codes, E(x).
     z_prior: [B, D] one draw of the conditional prior given x.
     alpha: weight of the z-loss; may be traced.
     beta: weight of the x-loss against the reconstruction, in [0, 1]; may be
       traced.
     p: exponent of the norms, a number of at least 1.
-    cost: (x, x_gen) -> [B], the cost between images, in place of
-      ||x - x_gen||_p^p; None for that norm.  The z-loss stays a norm.
+    cost: x, y -> [B], the cost between images.  None takes ||x - y||_p^p.  The
+      z-loss always takes the norm.
 
   Returns:
     JointOT of arrays [B].
 
   Raises:
-    ValueError: shapes differ, data and codes differ in number, or p < 1.
+    ValueError: shapes differ, the numbers of data and codes differ, or p < 1.
   """
   n, codes = jnp.shape(x)[:1], jnp.shape(z_enc)[:1]
   if n != codes:

@@ -11,12 +11,13 @@ def kid(x: ArrayLike, y: ArrayLike, *,
   """Unbiased estimate of MMD^2 with the kernel (x . y / D + 1)^3.
 
   Binkowski et al., "Demystifying MMD GANs", 2018, section 4; on Inception
-  features it is the KID.  The estimate is zero in expectation for equal laws,
-  so it may be negative.  The code leaves out the constant 1 of the kernel: it
-  cancels in the statistic and would cost accuracy.
+  features the estimate is the KID.  Its expectation is zero for equal laws, so
+  a value may be negative.  The code leaves out the constant 1 of the kernel,
+  because this constant cancels in the statistic and would cost accuracy.
 
-  With `axis_name` it is the statistic of the examples of all devices, with the
-  exact gradients of `mmd`.
+  With `axis_name` the result is the statistic of the examples of all devices;
+  `mmd` says which gradients are then exact.  No evaluator sets `axis_name`; it
+  serves callers that minimise the distance on several devices.
 
   Args:
     x: [N, D] features.
@@ -39,7 +40,7 @@ def kid(x: ArrayLike, y: ArrayLike, *,
 
 
 def _kernel(x: jax.Array, y: jax.Array) -> jax.Array:
-  """(t + 1)^3 - 1 of t = x . y / D.  [N, D], [M, D] -> [N, M]."""
+  """(t + 1)^3 - 1 with t = x . y / D.  [N, D], [M, D] -> [N, M]."""
   # The default precision of a product on TPU is bfloat16, too coarse here.
   t = jnp.matmul(x, y.T, precision='highest') / x.shape[1]
   return t * (3 + t * (3 + t))

@@ -1,8 +1,9 @@
 """Mutual information machines.
 
-Livne et al., "MIM: mutual information machine", 2019, and the forms of its
-released code.  All arrays are log-densities [B] at one sample per example; z is
-one code or the pair (z1, z2) with p(z) = p(z1 | z2) p(z2).
+The losses are those of Livne et al., "MIM: mutual information machine", 2019,
+in the forms of the released code.  All arrays are log-densities [B] at one
+sample per example.  z is one code, or the pair (z1, z2) with
+p(z) = p(z1 | z2) p(z2).
 """
 import jax
 import jax.numpy as jnp
@@ -16,17 +17,19 @@ def a_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike, *,
           warm_up: ArrayLike = 1.) -> jax.Array:
   """The loss at samples of the encoder, x ~ data and z ~ q(z | x).
 
-  -1/2 [log p(x|z) + log p(z1|z2) + b log p(z2) + b (log q(z|x) + log q(x))].
-  Without `log_qx` the model's own marginal stands for q(x), log p(x|z) +
-  log p(z1|z2) + b log p(z2) - log q(z|x); at b = 1 the loss is then
-  -log p(x|z) - log p(z): the negative bound without the entropy of q.
+  The loss is -1/2 [log p(x|z) + log p(z1|z2) + b log p(z2)
+  + b (log q(z|x) + log q(x))].  Without `log_qx` the code replaces log q(x) by
+  the model's own marginal, log p(x|z) + log p(z1|z2) + b log p(z2)
+  - log q(z|x).  At b = 1 the loss is then -log p(x|z) - log p(z), which is the
+  negative ELBO without the entropy of q.
 
   Args:
     log_likelihood: [B] log p(x | z).
-    log_p: [B] log p(z), or log p(z2) of two levels.
-    log_q: [B] log q(z | x), or log q(z1, z2 | x) of two levels.
-    log_p1: [B] log p(z1 | z2) of two levels; None for one.
+    log_p: [B] log p(z), or log p(z2) with two levels.
+    log_q: [B] log q(z | x), or log q(z1, z2 | x) with two levels.
+    log_p1: [B] log p(z1 | z2) with two levels; None with one level.
     log_qx: [B] log q(x) of another model of the data; None for the marginal.
+      No system passes `log_qx`; it exists because the paper allows any q(x).
     warm_up: b in [0, 1]; may be traced.
 
   Returns:
@@ -49,18 +52,20 @@ def decoder_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike,
                 reinforce: bool = False) -> jax.Array:
   """The loss at samples of the decoder, z ~ p(z) and x ~ p(x | z).
 
-  -1/2 [log p(x|z) + log p(z) + b (log q(z|x) + log q(x))], where without
-  `log_qx` the likelihood log p(x | z) stands for log q(x).
+  The loss is -1/2 [log p(x|z) + log p(z) + b (log q(z|x) + log q(x))].
+  Without `log_qx` the code replaces log q(x) by log p(x | z).
 
   Args:
     log_likelihood: [B] log p(x | z).
-    log_p: [B] log p(z), or log p(z2) of two levels.
-    log_q: [B] log q(z | x), or log q(z1, z2 | x) of two levels.
-    log_p1: [B] log p(z1 | z2) of two levels; None for one.
+    log_p: [B] log p(z), or log p(z2) with two levels.
+    log_q: [B] log q(z | x), or log q(z1, z2 | x) with two levels.
+    log_p1: [B] log p(z1 | z2) with two levels; None with one level.
     log_qx: [B] log q(x) of another model of the data; None for the likelihood.
+      No system passes `log_qx`; it exists because the paper allows any q(x).
     warm_up: b in [0, 1]; may be traced.
-    reinforce: x is discrete and carries no gradient: add the score-function
-      term loss * grad log p(x | z), which leaves the value as it is.
+    reinforce: adds the score-function term loss * grad log p(x | z) to the
+      gradient, for a discrete x that carries no gradient.  The value of the
+      loss stays the same.
 
   Returns:
     [B]
@@ -74,7 +79,7 @@ def decoder_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike,
     log_qx = log_likelihood
   loss = -.5 * (log_likelihood + log_p1 + log_p + warm_up * (log_q + log_qx))
   if reinforce:
-    # The difference is 0, its gradient is that of log p(x | z).
+    # `score` is 0 and has the gradient of log p(x | z).
     score = log_likelihood - jax.lax.stop_gradient(log_likelihood)
     loss += jax.lax.stop_gradient(loss) * score
   return loss
@@ -82,7 +87,9 @@ def decoder_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike,
 
 def symmetric_mim(encoder_loss: ArrayLike, decoder_loss: ArrayLike, *,
                   warm_up: ArrayLike = 1.) -> jax.Array:
-  """The loss of both sides; the decoder's joins when the warm-up is over.
+  """Sum of the encoder's and the decoder's loss.
+
+  The decoder's loss counts once the warm-up is over, at b = 1.
 
   Args:
     encoder_loss: [B] `a_mim` at samples of the encoder.
@@ -101,7 +108,7 @@ def symmetric_mim(encoder_loss: ArrayLike, decoder_loss: ArrayLike, *,
 
 
 def _densities(where, log_likelihood, log_p, log_q, log_p1, log_qx):
-  """The arrays [B], checked; log_p1 is zero and log_qx None if not given."""
+  """Checks the arrays [B]; a missing log_p1 is 0, a missing log_qx None."""
   given = {'log_p1': log_p1, 'log_qx': log_qx}
   given = {k: v for k, v in given.items() if v is not None}
   arrays = {'log_likelihood': log_likelihood, 'log_p': log_p, 'log_q': log_q}

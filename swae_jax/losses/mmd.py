@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy, and the energy distance, which is one."""
+"""Maximum mean discrepancy, with the energy distance as a special case."""
 from collections.abc import Callable, Sequence
 
 import jax
@@ -9,6 +9,7 @@ from swae_jax.losses import collectives, distances, inputs
 
 # Squared distances -> similarities, elementwise.
 Kernel = Callable[[jax.Array], jax.Array]
+# Factors of the base scale in the released code of Tolstikhin et al. 2018.
 SCALES = (.1, .2, .5, 1., 2., 5., 10.)
 
 
@@ -18,18 +19,17 @@ def imq(scale: float) -> Kernel:
 
 
 def rbf(sigma: float) -> Kernel:
-  """Gaussian kernel exp(-||x - y||^2 / sigma^2); note: no factor of 2."""
+  """Gaussian kernel exp(-||x - y||^2 / sigma^2), without a factor of 2."""
   return lambda d2: jnp.exp(-d2 / sigma**2)
 
 
 def multiscale(make: Callable[[float], Kernel], base: float,
                scales: Sequence[float] = SCALES) -> Kernel:
-  """Sum over s of the kernels make(s * base), on one matrix of distances.
+  """Sum of the kernels make(s * base) over all factors s in `scales`.
 
-  `make` maps a scale to a kernel, as `imq` and `rbf` do, and each factor s
-  multiplies the scale `base`.  The released code of Tolstikhin et al. 2018
-  takes `imq` and the base 2 D sigma^2, for codes of D axes and a prior of
-  variance sigma^2.
+  `make` maps a scale to a kernel, as `imq` and `rbf` do.  The released code of
+  Tolstikhin et al. 2018 takes `imq` and the base 2 D sigma^2, for codes with D
+  axes and a prior of variance sigma^2.
   """
   kernels = [make(s * base) for s in scales]
   return lambda d2: sum(kernel(d2) for kernel in kernels)
@@ -39,28 +39,30 @@ def mmd(z: ArrayLike, z_prior: ArrayLike, kernel: Kernel, *,
         unbiased: bool = True, axis_name: str | None = None) -> jax.Array:
   """Estimate of MMD^2 between the laws that drew z and z_prior.
 
-  Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 2: the
-  U-statistic, which is zero in expectation for equal laws and may be negative.
-  The V-statistic is the MMD^2 of the two empirical laws, never negative.
+  Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 2, take the
+  U-statistic.  Its expectation is zero for equal laws, and it may be negative.
+  The V-statistic is the MMD^2 of the two empirical laws and is never negative.
 
-  With `axis_name` it is the statistic of the examples of all devices.  Exact
-  gradients: of `pmap` or `shard_map(check_vma=False)`, the pmean of the local
-  gradients; of `shard_map(check_vma=True)`, the gradient of pmean(loss) as is.
+  With `axis_name` the result is the statistic of the examples of all devices.
+  In `pmap` and `shard_map(check_vma=False)`, the pmean of the local gradients
+  is the exact gradient.  In `shard_map(check_vma=True)`, the gradient of
+  pmean(loss) is exact.
 
   Args:
     z: [N, D] codes.
     z_prior: [M, D] samples of the prior.
     kernel: maps squared distances elementwise to similarities, as `imq`, `rbf`
       and `multiscale` do.
-    unbiased: the U-statistic, or else the V-statistic.
+    unbiased: True gives the U-statistic, False the V-statistic.  No system asks
+      for the V-statistic; it serves callers that need a value of at least 0.
     axis_name: named axis over which the examples are spread, if any.
 
   Returns:
     A scalar.
 
   Raises:
-    ValueError: z, z_prior are not matrices with one D, or the U-statistic is
-      asked of fewer than two examples.
+    ValueError: z, z_prior are not matrices with one D, or the U-statistic gets
+      fewer than two examples.
   """
   x, y = inputs.samples('mmd', z=z, z_prior=z_prior)
   x, y = collectives.gather(x, axis_name), collectives.gather(y, axis_name)
@@ -79,33 +81,32 @@ def energy_distance(z: ArrayLike, z_prior: ArrayLike, *, unbiased: bool = True,
   """2 E|z - z'| - E|z - z''| - E|z' - z'''| of two samples.
 
   Szekely and Rizzo, "Energy statistics", 2013.  The energy distance is the
-  squared MMD with the kernel -|z - z'| (Sejdinovic et al. 2013), and has the
-  same exact gradients over devices.  A pair of equal points adds nothing to the
-  gradient.
+  squared MMD with the kernel -|z - z'| (Sejdinovic et al. 2013).  A pair of
+  equal points adds nothing to the gradient.
 
   Args:
     z: [N, D] codes.
     z_prior: [M, D] samples of the prior.
-    unbiased: the U-statistic, zero in expectation for equal laws and of either
-      sign; otherwise the V-statistic, which is not negative.
-    axis_name: named axis over which the examples are spread, if any.
+    unbiased: True gives the U-statistic, False the V-statistic, as in `mmd`.
+    axis_name: named axis over which the examples are spread, if any; `mmd` says
+      which gradients are then exact.
 
   Returns:
     A scalar.
 
   Raises:
-    ValueError: z, z_prior are not matrices with one D, or the U-statistic is
-      asked of fewer than two examples.
+    ValueError: z, z_prior are not matrices with one D, or the U-statistic gets
+      fewer than two examples.
   """
   return mmd(z, z_prior, lambda d2: -_root(d2), unbiased=unbiased,
              axis_name=axis_name)
 
 
 def _centred(kernel: Kernel, x: jax.Array, y: jax.Array) -> Kernel:
-  """The kernel less its value at the mean squared distance.
+  """The kernel minus its value at the mean squared distance.
 
-  A constant cancels in the statistic.  Left in, it would make a small number
-  the difference of large means, of which rounding leaves little.
+  A constant in the kernel cancels in the statistic.  Without the subtraction,
+  rounding would spoil the statistic: a small difference of large means.
   """
   mean_x, mean_y = x.mean(0), y.mean(0)
   d2 = x.var(0).sum() + y.var(0).sum() + ((mean_x - mean_y)**2).sum()
@@ -117,7 +118,7 @@ def _within(x: jax.Array, kernel: Kernel, unbiased: bool) -> jax.Array:
   """Mean similarity of two examples of one sample.  [N, D] -> scalar."""
   n = len(x)
   d2 = distances.squared_distances(x, x)
-  # The diagonal is known; subtracting it from the sum would cost accuracy.
+  # The sum leaves out the diagonal; a later subtraction would cost accuracy.
   total = _total(kernel, d2, jnp.eye(n, dtype=bool))
   if unbiased:
     return total / (n * (n - 1))
@@ -125,10 +126,11 @@ def _within(x: jax.Array, kernel: Kernel, unbiased: bool) -> jax.Array:
 
 
 def _total(kernel: Kernel, d2: jax.Array, left_out: jax.Array) -> jax.Array:
-  """Sum of the similarities but those left out.  [N, M], [N, M] -> scalar.
+  """Sum of the similarities outside `left_out`.  [N, M], [N, M] -> scalar.
 
-  Between two samples nothing is left out, but `where` stays: without it XLA on
-  CPU stores a matrix for each constant of the kernel (5 times the time).
+  Between two samples the mask `left_out` is empty, but `where` stays: without
+  `where`, XLA on CPU stores a matrix for each constant of the kernel and takes
+  5 times as long.
   """
   return jnp.sum(jnp.where(left_out, 0., kernel(d2)))
 

@@ -10,23 +10,26 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
                         epsilon: float = 1., max_iterations: int = 200,
                         threshold: float = 1e-4,
                         axis_name: str | None = None) -> jax.Array:
-  """Entropic transport cost |z - z'|^2, less that of each sample with itself.
+  """Sinkhorn divergence of codes and samples of the prior.
 
+  The divergence is the entropic transport cost between the two samples, with
+  the cost |z - z'|^2, minus half the entropic cost of each sample with itself:
   Feydy et al., "Interpolating between optimal transport and MMD using Sinkhorn
-  divergences", 2019, eq. 3; the penalty of Patrini et al., "Sinkhorn
-  autoencoders", 2019.  For small `epsilon` it approaches the squared
-  Wasserstein-2 distance.  It is not negative, except for the error of an
-  iteration that stops early, and it needs the package ott-jax.
+  divergences", 2019, eq. 3.  The divergence is the penalty of Patrini et al.,
+  "Sinkhorn autoencoders", 2019.  For small `epsilon` it approaches the squared
+  Wasserstein-2 distance.  It is at least 0, except for the error of an
+  iteration that stops early.  The function needs the package ott-jax.
 
-  With `axis_name` it is the divergence of the examples of all devices, with
-  the exact gradients of `mmd`.
+  With `axis_name` the result is the divergence of the examples of all devices;
+  `mmd` says which gradients are then exact.
 
   Args:
     z: [N, D] codes.
     z_prior: [M, D] samples of the prior.
     epsilon: weight of the entropy, in units of the cost.
     max_iterations: the greatest number of Sinkhorn iterations.
-    threshold: the iteration ends when the marginals of the plan err by less.
+    threshold: the iteration ends when the error of the plan's marginals is
+      below this number.
     axis_name: named axis over which the examples are spread, if any.
 
   Returns:
@@ -50,20 +53,23 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
 
 def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
                    max_iterations: int, threshold: float) -> jax.Array:
-  """The dual value, without a constant that the divergence cancels."""
+  """Dual value of entropic transport.  [N, D], [M, D] -> scalar.
+
+  The value lacks a constant that cancels in the divergence.
+  """
   try:
     from ott.geometry import pointcloud
     from ott.solvers import linear
   except ImportError as e:
     raise ImportError('sinkhorn_divergence needs ott-jax: pip install '
                       "'swae_jax[sinkhorn]'") from e
-  with jax.numpy_rank_promotion('allow'):  # ott-jax needs it.
+  with jax.numpy_rank_promotion('allow'):  # ott-jax promotes ranks.
     found = linear.solve(
         pointcloud.PointCloud(*jax.lax.stop_gradient((x, y)), epsilon=epsilon),
         max_iterations=max_iterations, threshold=threshold)
   f, g = jax.lax.stop_gradient((found.f, found.g))
-  # By the envelope theorem the gradient is that of the cost at fixed
-  # potentials; nothing is differentiated through the iteration.
+  # By the envelope theorem, the gradient at fixed potentials is the gradient of
+  # the cost, so no derivative passes through the iteration.
   d2 = distances.squared_distances(x, y)
   # The potentials of ott-jax contain the masses 1 / N and 1 / M: the plan
   # sums to 1, and the constant is epsilon log(N M).

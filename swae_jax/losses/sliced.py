@@ -12,15 +12,16 @@ def sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike, *,
                        ) -> jax.Array:
   """Mean over directions of W_p^p of the projected samples; no root is taken.
 
-  Kolouri et al., "Sliced-Wasserstein autoencoder", 2018: eq. 14 in one
-  dimension, the projections of eq. 15, the penalty of eq. 16 with the cost
-  |s - t|^p.  Samples of different sizes meet by the exact coupling of their
-  quantile functions (eq. 9).
+  This is the penalty of Kolouri et al., "Sliced-Wasserstein autoencoder", 2018,
+  eq. 16, with the projections of eq. 15, eq. 14 in one dimension, and the cost
+  |s - t|^p.  If the samples differ in size, the code couples their quantile
+  functions exactly (eq. 9).
 
-  With `axis_name` it is the distance of the examples of all devices; theta must
-  be the same on each.  Exact gradients: of `pmap` or
-  `shard_map(check_vma=False)`, the pmean of the local gradients; of
-  `shard_map(check_vma=True)`, the gradient of pmean(loss) as is.
+  With `axis_name` the result is the distance of the examples of all devices;
+  theta must be the same on each device.  In `pmap` and
+  `shard_map(check_vma=False)`, the pmean of the local gradients is the exact
+  gradient.  In `shard_map(check_vma=True)`, the gradient of pmean(loss) is
+  exact.
 
   Args:
     z: [N, D] codes.
@@ -46,14 +47,15 @@ def max_sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike,
                            *, p: float = 2., steps: int = 0,
                            step_size: float = .1,
                            axis_name: str | None = None) -> jax.Array:
-  """Greatest W_p^p of the projected samples; no root is taken.
+  """Greatest W_p^p of the projected samples over directions; no root is taken.
 
   Deshpande et al., "Max-sliced Wasserstein distance and its use for GANs",
-  2019.  The maximum is over `theta`, each first moved by `steps` steps of
-  ascent on the sphere; a step that does not increase the cost is refused and
-  halves the direction's next one, so the result never falls with more steps.
-  The gradient holds the maximiser fixed, which is exact where the cost is
-  smooth there (Danskin's theorem); moved directions have none.
+  2019.  The function moves each direction of `theta` by `steps` steps of ascent
+  on the sphere, then takes the maximum over the directions.  If a step does not
+  increase the cost, the direction stays and its next step is half as long, so
+  the result never falls with more steps.  The gradient holds the maximising
+  direction fixed, which is exact where the cost is smooth (Danskin's theorem).
+  With steps > 0, `theta` has no gradient.
 
   Args:
     z: [N, D] codes.
@@ -87,12 +89,12 @@ def distributional_sliced_wasserstein(
   """Mean W_p^p over a law of directions that tells the samples apart.
 
   Nguyen et al., "Distributional sliced-Wasserstein and applications to
-  generative modeling", 2021, in the dual form: the law is that of
-  f(theta) = A theta / |A theta| for uniform theta, and the matrix A maximises
-  mean W_p^p - regularization * mean |f(theta) . f(theta')|.  The second term
-  keeps the directions apart.  A starts at the identity and takes `steps`
-  steps of ascent; a step that does not increase the value is refused and
-  halves the next one.  The gradient holds A fixed.
+  generative modeling", 2021, in the dual form.  The directions are
+  f(theta) = A theta / |A theta| for uniform theta.  The matrix A maximises
+  mean W_p^p - regularization * mean |f(theta) . f(theta')|; the second term
+  keeps the directions apart.  A starts at the identity and moves by `steps`
+  steps of ascent.  If a step does not increase the value, A stays and the next
+  step is half as long.  The gradient holds A fixed.
 
   Args:
     z: [N, D] codes.
@@ -121,7 +123,7 @@ def distributional_sliced_wasserstein(
   def directions(a):
     return _unit(jnp.matmul(theta, a.T, precision='highest'))
 
-  def values(flat):  # [1, D * D] -> [1], the form of `_ascend`.
+  def values(flat):  # [1, D * D] -> [1], as `_ascend` needs.
     f = directions(flat.reshape(d, d))
     alike = jnp.mean(jnp.abs(jnp.matmul(f, f.T, precision='highest')))
     return (jnp.mean(_costs(x, y, f, p)) - regularization * alike)[None]
@@ -153,9 +155,9 @@ def _coupling(n, m):
 
 
 def _ascend(costs, theta, steps, step_size, project=None):
-  """Rows that cost more, each moved by itself.  [L, D] -> [L, D].
+  """Moves each row by itself, so that its cost grows.  [L, D] -> [L, D].
 
-  `project` takes moved rows back to where they may be; None: to length 1.
+  `project` maps moved rows to allowed rows; None scales them to length 1.
   """
   project = project or _unit
   slope = jax.grad(lambda t: jnp.sum(costs(t)))
@@ -171,7 +173,7 @@ def _ascend(costs, theta, steps, step_size, project=None):
 
   cost = costs(theta)
   size = jnp.full_like(cost[:, None], step_size)
-  theta = theta + 0 * size  # The loop's state varies over devices as costs do.
+  theta = theta + 0 * size  # The loop's state must vary over devices as costs.
   return jax.lax.fori_loop(0, steps, step, (theta, cost, size))[0]
 
 
