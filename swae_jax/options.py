@@ -1,14 +1,15 @@
-"""Options of a part: what its constructor takes by keyword, and in what range.
+"""Options of a part: the keyword arguments of its constructor, with ranges.
 
-A part is made by a function, and its options are the keyword arguments of that
-function.  The default, the type and the range stand together, once:
+A function makes each part, and the options of the part are the keyword
+arguments of this function.  The default, the type and the range of an option
+stand together, once:
 
     def make(network, prior, spec, latents, *,
              beta: options.Share = .5,
              cost: Literal['squared', 'l1'] = 'squared'):
 
-Everything else reads them from the signature: configs, the flags of the
-command line, and the check before a run is compiled.
+Configs, the flags of the command line, and the check before a run compiles read
+the options from the signature.
 """
 import ast
 from collections.abc import Callable, Iterable, Mapping
@@ -25,11 +26,11 @@ class Range(NamedTuple):
   """An interval of numbers.
 
   Attributes:
-    low: the least number that is allowed.
-    high: the greatest number that is allowed.
-    open_low: `low` itself is not allowed.
-    open_high: `high` itself is not allowed.
-    multiple: only multiples of this number are allowed.
+    low: the least allowed number.
+    high: the greatest allowed number.
+    open_low: whether the range excludes `low` itself.
+    open_high: whether the range excludes `high` itself.
+    multiple: the range holds multiples of this number only.
   """
   low: float = -math.inf
   high: float = math.inf
@@ -75,8 +76,8 @@ def of(make: Callable[..., Any]) -> dict[str, Option]:
   """The options of a part: {name: Option} of its keyword-only arguments.
 
   Raises:
-    TypeError: an option has no default or no annotation; only an author of a
-      part sees it.
+    TypeError: an option has no default or no annotation.  Only the author of a
+      part sees this error.
   """
   hints = typing.get_type_hints(make, include_extras=True)
   found = {}
@@ -91,7 +92,7 @@ def of(make: Callable[..., Any]) -> dict[str, Option]:
 
 
 def of_fields(fields: type) -> dict[str, Option]:
-  """The same of a NamedTuple, whose fields are the options."""
+  """The options of a NamedTuple: {name: Option} of its fields with defaults."""
   hints = typing.get_type_hints(fields, include_extras=True)
   return {name: _option(hints[name], default)
           for name, default in fields._field_defaults.items()}
@@ -105,18 +106,18 @@ def needs(make: Callable[..., Any]) -> tuple[str, ...]:
 
 def check(where: str, known: Mapping[str, Option],
           values: Mapping[str, Any]) -> dict[str, Any]:
-  """Values of options, complete and in range.
+  """Checks values of options, and adds the defaults of the other options.
 
   Args:
     where: the section of the config, such as 'config.network.mlp'.
-    known: the options that there are.
-    values: some of them by name.
+    known: {name: Option} of all options of the section.
+    values: {name: value} of some options.
 
   Returns:
-    A value for each option, its default where none is given.
+    {name: value} of all options.
 
   Raises:
-    errors.UserError: there is no such option, or its value has another type or
+    errors.UserError: an option does not exist, or its value has another type or
       lies out of range.
   """
   for name in values:
@@ -128,7 +129,12 @@ def check(where: str, known: Mapping[str, Option],
 
 
 def checked(where: str, option: Option, value: Any) -> Any:
-  """A value if the option may have it; raises UserError naming the flag."""
+  """Returns `value` in the type of the option.
+
+  Raises:
+    errors.UserError: the option does not allow the value; the message names the
+      flag `where`.
+  """
   kind, limits = option.kind, option.range
   if typing.get_origin(kind) is tuple:
     inner = typing.get_args(kind)[0]
@@ -157,8 +163,8 @@ def checked(where: str, option: Option, value: Any) -> Any:
 
 
 def near(name: str, known: Iterable[str]) -> str:
-  """A hint: the most similar of the known names, or all where few."""
-  import difflib  # Only where something went wrong.
+  """A hint for a message: the most similar known name, or else all of them."""
+  import difflib  # Only a message of an error needs this module.
   close = difflib.get_close_matches(name, list(known), 1)
   if close:
     return f'; did you mean {close[0]!r}?'
@@ -172,7 +178,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _option(hint: Any, default: Any) -> Option:
-  """Option of a type hint: a plain type, or Annotated with its Range."""
+  """The option of a type hint: a plain type, or Annotated with a Range."""
   if typing.get_origin(hint) is Annotated:
     kind, *notes = typing.get_args(hint)
     limits = next((n for n in notes if isinstance(n, Range)), None)
@@ -188,15 +194,18 @@ def _refused(where: str, value: Any, why: str) -> errors.UserError:
 
 
 def parsed(where: str, option: Option, text: str) -> Any:
-  """The value that a text on a command line gives to an option.
+  """Reads the value of an option from a text on the command line.
 
   Args:
-    where: the name of the option, as the user has given it.
-    option: its type and range.
-    text: such as '3', 'true', 'ring' or '(30, 50)'.
+    where: the name of the option, as the user wrote it.
+    option: type and range of the option.
+    text: a text such as '3', 'true', 'ring' or '(30, 50)'.
+
+  Returns:
+    The value in the type of the option.
 
   Raises:
-    errors.UserError: the text is no value that the option may have.
+    errors.UserError: the option does not allow this value.
   """
   value: Any = {'true': True, 'false': False}.get(text.lower(), text)
   if option.kind is str:
@@ -205,5 +214,5 @@ def parsed(where: str, option: Option, text: str) -> Any:
     try:
       value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-      pass  # A name, such as 'ring', or a mistake.
+      pass  # The text is a name, such as 'ring', or a mistake.
   return checked(where, option, value)

@@ -1,12 +1,15 @@
 """Priors of codes, and random directions.
 
-A prior is a law p(z) of codes with `d` axes:
+A prior is a law p(z) of codes with `d` axes.  Each function of PRIORS returns
+one, as a `Prior`:
 
     prior = priors.ring(radius=2.)
     z_prior = prior.sample(key, 256, 8)  # [256, 8]
 
-Kolouri et al., "Sliced-Wasserstein autoencoder", 2018, section V, names the
-uniform, ring, circle and bowl laws; each docstring says which law it is here.
+Kolouri et al., "Sliced-Wasserstein autoencoder", 2018, section V, name the
+uniform, ring, circle and bowl laws; each docstring below defines its law.  No
+file in configs/ uses disc, bowl, gmm or swiss_roll; --config.prior.name selects
+these laws for a run.
 """
 from collections.abc import Callable
 import math
@@ -24,10 +27,10 @@ class Prior(NamedTuple):
 
   Attributes:
     sample: key, n, d -> z [n, d], n independent samples.  Raises ValueError if
-      n is below 1 or the law has no such dimension d.
-    log_prob: z [n, d] -> log p(z) [n], or None where no density is known here.
-    variance: d -> the variance about the mean, averaged over the axes; a
-      number.
+      n is below 1 or the law does not exist in d dimensions.
+    log_prob: z [n, d] -> log p(z) [n]; None if the density has no known form.
+    variance: d -> a number, the variance about the mean, averaged over the
+      axes.
   """
   sample: Callable[[jax.Array, int, int], jax.Array]
   log_prob: Callable[[ArrayLike], jax.Array] | None
@@ -70,10 +73,10 @@ def uniform(*, scale: options.Positive = 1.) -> Prior:
 
 
 def disc(*, radius: options.Positive = 1.) -> Prior:
-  """Uniform law on the ball of `radius`.
+  """Uniform law on a ball.
 
   Args:
-    radius: of the ball.
+    radius: radius of the ball.
   """
   return _radial('disc', radius, lambda d: d)
 
@@ -82,11 +85,11 @@ def circle(*, radius: options.Positive = 1.) -> Prior:
   """Law on the ball with a uniform distance |z|: "circle" in Kolouri et al.
 
   The released notebook of Kolouri et al. draws the radius and the angle
-  uniformly.  The density is proportional to |z|^(1 - d), so it is highest at
-  the centre; `disc` is uniform.
+  uniformly.  The density is proportional to |z|^(1 - d), so the density is
+  highest at the centre; the law of `disc` is uniform.
 
   Args:
-    radius: of the ball.
+    radius: radius of the ball.
   """
   return _radial('circle', radius, lambda d: 1)
 
@@ -94,24 +97,24 @@ def circle(*, radius: options.Positive = 1.) -> Prior:
 def bowl(*, radius: options.Positive = 1.) -> Prior:
   """Law on the ball with a density proportional to |z|^2.
 
-  Kolouri et al. name a "bowl" without a figure or a formula.  This law is
-  empty at the centre and full at the rim, like a paraboloid.
+  Kolouri et al. name a "bowl" without a figure or a formula.  The density here
+  is a paraboloid: 0 at the centre and highest at the rim.
 
   Args:
-    radius: of the ball.
+    radius: radius of the ball.
   """
   return _radial('bowl', radius, lambda d: d + 2)
 
 
 def ring(*, radius: options.Positive = 1.,
          noise: options.NonNegative = .01) -> Prior:
-  """Uniform law on the sphere of `radius`, plus N(0, noise^2 I).
+  """Uniform law on a sphere, plus N(0, noise^2 I).
 
-  The "ring" of Kolouri et al., whose code calls scikit-learn's make_circles
-  with this noise.  It needs at least 2 axes.
+  This is the "ring" of Kolouri et al.; their code calls scikit-learn's
+  make_circles with this noise.  The law needs at least 2 axes.
 
   Args:
-    radius: of the sphere.
+    radius: radius of the sphere.
     noise: standard deviation of the noise on each axis.
   """
   def sample(key: jax.Array, n: int, d: int) -> jax.Array:
@@ -127,8 +130,9 @@ def gmm(*, modes: options.Count = 5, spacing: options.Positive = 1.,
         scale: options.Positive = .2) -> Prior:
   """Equal mixture of normals at spacing * (k, ..., k), k = 0 ... modes - 1.
 
-  The toy law of Sun and Guo, "Symmetric Wasserstein autoencoders", 2021,
-  figure 1 (5 modes), with the spacing and the scale of its released code.
+  This is the toy law of Sun and Guo, "Symmetric Wasserstein autoencoders",
+  2021, figure 1 (5 modes), with the spacing and the scale of their released
+  code.
 
   Args:
     modes: number of components.
@@ -186,7 +190,8 @@ def swiss_roll(*, noise: options.NonNegative = 0.) -> Prior:
 
 
 def is_standard_normal(prior: Prior, d: int) -> bool:
-  """Whether a prior is N(0, I): its log-density is compared at two points."""
+  """Whether `prior` is N(0, I) in d dimensions, by its density at two points.
+  """
   if prior.log_prob is None:
     return False
   with jax.ensure_compile_time_eval():
@@ -211,7 +216,7 @@ def directions(key: jax.Array, n: int, d: int) -> jax.Array:
   """
   _check('directions', n, d)
   theta = jax.random.normal(key, (n, d))
-  # A zero draw has no direction; probable only for d = 1 and many draws.
+  # A zero draw has no direction; zeros are rare unless d = 1 and n is large.
   zero = jnp.all(theta == 0, axis=1, keepdims=True)
   theta = jnp.where(zero, 1., theta)
   return theta / jnp.linalg.norm(theta, axis=1, keepdims=True)

@@ -1,4 +1,7 @@
-"""Families of networks: make(shape, **options) -> base.Network."""
+"""Families of networks: each is a function make(shape, **options) -> Network.
+
+`shape` is [H, W, C] of an example; `base.Network` explains the result.
+"""
 from collections.abc import Callable
 
 from swae_jax.networks import avgpool, base, dcgan, gated_conv, mlp

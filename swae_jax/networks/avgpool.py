@@ -2,10 +2,10 @@
 
 Kolouri et al., "Sliced-Wasserstein autoencoder", 2018, appendix, with the
 initialisation of Keras.  The paper has images of 28 x 28 only: three poolings
-reduce them to 4 x 4, and the decoder doubles 4 to 8 to 16, cuts 16 to 14 by
-its one convolution without padding, and doubles 14 to 28.  Here a side of n
-pixels is reduced to ceil(n / 8), and the decoder cuts it only where 8 does not
-divide n, so the output has n pixels for every multiple n of 4.
+reduce the images to 4 x 4, and the decoder doubles 4 to 8 to 16, cuts 16 to 14
+by its one convolution without padding, and doubles 14 to 28.  Here the encoder
+reduces a side of n pixels to ceil(n / 8).  The decoder cuts a side only if 8
+does not divide n, so the output has n pixels for every multiple n of 4.
 """
 from collections.abc import Callable, Sequence
 import functools
@@ -27,8 +27,8 @@ class Encoder(nn.Module):
   """Two convolutions and a pooling, three times; then two dense layers.
 
   Attributes:
-    widths: of the outputs.
-    channels: of the first convolutions.
+    widths: width of each output.
+    channels: number of channels of the first convolutions.
     hidden: units of the first dense layer.
   """
   widths: Sequence[int]
@@ -39,11 +39,11 @@ class Encoder(nn.Module):
   def __call__(self, x: jax.Array, train: bool = False
                ) -> tuple[jax.Array, ...]:
     """x [B, H, W, C] -> tuple of [B, width]."""
-    del train  # The encoder does the same in training.
+    del train  # This encoder has no mode for training.
     for scale in (1, 2, 4):
       for _ in range(2):
         x = activation(conv(self.channels * scale)(x))
-      # Keras averages over the pixels of the image, not over the padding.
+      # Keras averages over the pixels of the image without the padding.
       x = nn.avg_pool(x, (2, 2), (2, 2), 'SAME', count_include_pad=False)
     x = nn.relu(dense(self.hidden)(layers.flatten(x)))
     return tuple(dense(width)(x) for width in self.widths)
@@ -53,9 +53,9 @@ class Decoder(nn.Module):
   """Two dense layers; then a doubling and two convolutions, three times.
 
   Attributes:
-    outputs: channels of each output.
-    size: height and width of the output.
-    channels: half of those of the last convolutions before the outputs.
+    outputs: number of channels of each output.
+    size: height and width of the outputs.
+    channels: half the channels of the last convolutions before the outputs.
     hidden: units of the first dense layer.
   """
   outputs: Sequence[int]
@@ -86,9 +86,13 @@ def make(shape: Sequence[int], *, channels: options.Count = 16,
 
   Args:
     shape: [H, W, C] of an image; H and W must be multiples of 4.
-    channels: of the first convolutions; the deepest ones have four times as
-      many.
-    hidden: units of the dense layer next to the code, in either module.
+    channels: channels of the first convolutions; the deepest convolutions have
+      four times as many.
+    hidden: units of the dense layer next to the code, in the encoder and in the
+      decoder.
+
+  Returns:
+    The makers of the encoder and the decoder, for one level of codes.
 
   Raises:
     errors.UserError: a side is not a multiple of 4.

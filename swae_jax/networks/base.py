@@ -6,7 +6,7 @@ from flax import linen as nn
 
 
 class Hierarchy(NamedTuple):
-  """Makers of the modules for two levels of codes; z1 is given z2.
+  """Makers of the modules for two levels of codes, z2 and then z1 given z2.
 
   Attributes:
     encoder: *widths -> module that maps x [B, H, W, C] and z2 [B, D] to a
@@ -36,8 +36,8 @@ class Network(NamedTuple):
       [B, width].
     decoder: *channels -> module that maps z [B, D] to a tuple of
       [B, H, W, channels].
-    hierarchy: the modules for two levels of codes; None if the family has
-      one level only.
+    hierarchy: makers of the modules for two levels of codes; None if the family
+      has one level only.
   """
   encoder: Callable[..., nn.Module]
   decoder: Callable[..., nn.Module]

@@ -1,4 +1,4 @@
-"""A small classifier, whose features take the place of Inception's."""
+"""A small classifier; its features replace the features of Inception."""
 from flax import linen as nn
 import jax
 
@@ -17,8 +17,7 @@ class Classifier(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Images in [0, 1] [B, H, W, C] -> features [B, 128], logits [B, classes].
-    """
+    """x [B, H, W, C] in [0, 1] -> features [B, 128], logits [B, classes]."""
     width = 32
     while width == 32 or max(x.shape[1:3]) > 8:
       x = nn.relu(layers.conv(width, 3, stride=2)(x))

@@ -1,10 +1,10 @@
-"""Convolutions and their transposes, in the form that suits the backend.
+"""Convolutions and transposed convolutions, in a form that suits the backend.
 
-On a CPU, XLA is fast at convolutions of stride 1 and at matrix products.  It is
-twenty times slower where an operand is dilated, as in transposed convolutions
-and in the derivatives of strided ones, and five times slower in the derivative
-with respect to a kernel of any stride.  The form 'phases' therefore avoids
-these, also in its derivatives:
+On a CPU, XLA is fast at convolutions of stride 1 and at matrix products.  XLA
+is twenty times slower if an operand is dilated, as in transposed convolutions
+and in the derivatives of strided convolutions.  XLA is five times slower in the
+derivative with respect to a kernel of any stride.  The form 'phases' avoids
+these operations, also in its derivatives:
 
 - A transposed convolution becomes one convolution of stride 1 for each phase of
   its output (even or odd row, even or odd column), with every second tap of the
@@ -33,7 +33,8 @@ import jax
 from jax import lax
 import jax.numpy as jnp
 
-# Two numbers for the rows and the columns; a pair of (low, high) for each.
+# Pair: a number for the rows and one for the columns, or (low, high) of one
+# axis.  Padding: (low, high) of the rows, then of the columns.
 Pair = tuple[int, ...]
 Padding = tuple[Pair, ...]
 
@@ -48,7 +49,7 @@ _form: str | None = None  # None: the backend decides.
 
 @contextlib.contextmanager
 def form(name: str) -> Iterator[None]:
-  """Convolutions that are traced inside have this form on any backend."""
+  """Context in which all convolutions trace in the form `name`."""
   global _form
   if name not in FORMS:
     raise ValueError(f'form {name!r}: choose one of {", ".join(FORMS)}')
@@ -60,7 +61,7 @@ def form(name: str) -> Iterator[None]:
 
 
 def default() -> str:
-  """The form outside of `form`: 'phases' on a CPU, else 'plain'."""
+  """The form outside the context `form`: 'phases' on a CPU, else 'plain'."""
   return 'phases' if jax.default_backend() == 'cpu' else 'plain'
 
 
@@ -79,20 +80,21 @@ def conv_transpose(x: jax.Array, kernel: jax.Array, stride: Pair,
                    padding: Padding) -> jax.Array:
   """Transposed convolution.  [B, H, W, C_in] -> [B, H', W', C_out].
 
-  This is a convolution of stride 1 of x with stride - 1 zeros between pixels.
-  It is the transpose of `conv` with this stride and the kernel turned.
+  The function puts stride - 1 zeros between the pixels of x and convolves the
+  result with stride 1.  The function is the transpose of `conv` with this
+  stride and the turned kernel.
   """
   return _chosen()(x, kernel, ONE, stride, padding)
 
 
 def conv_upsampled(x: jax.Array, kernel: jax.Array, factor: int,
                    padding: Padding) -> jax.Array:
-  """`conv` of stride 1 of the map in which each pixel is repeated.
+  """Repeats each pixel, then applies `conv` with stride 1.
 
   [B, H, W, C_in] -> [B, H', W', C_out]; a pixel becomes factor x factor pixels.
-  The form 'phases' takes a transposed convolution whose kernel is a sum of
-  shifted kernels.  A phase then has fewer taps: 2 x 2 for a kernel of 3 x 3 and
-  factor 2.
+  The form 'phases' applies a transposed convolution with a sum of shifted
+  kernels.  A phase then has fewer taps: 2 x 2 for a kernel of 3 x 3 and a
+  factor of 2.
   """
   if _chosen() is _plain:
     x = x.repeat(factor, axis=1).repeat(factor, axis=2)
@@ -108,9 +110,9 @@ def conv_upsampled(x: jax.Array, kernel: jax.Array, factor: int,
 
 
 def for_flax(upsampling: int = 1) -> Callable[..., jax.Array]:
-  """A `conv_general_dilated` for `flax.linen.Conv`, after upsampling.
+  """Returns a `conv_general_dilated` for `flax.linen.Conv`, with upsampling.
 
-  The function raises NotImplementedError for dilations and groups.
+  The returned function raises NotImplementedError for dilations and groups.
   """
   def general(x: jax.Array, kernel: jax.Array, strides: Any, padding: Any,
               **options: Any) -> jax.Array:
@@ -129,7 +131,7 @@ def for_flax(upsampling: int = 1) -> Callable[..., jax.Array]:
 
 
 def same_transposed(size: int, stride: int) -> Pair:
-  """Padding of the transpose of a 'SAME' convolution, so H' = stride H."""
+  """Padding of a transposed 'SAME' convolution, so that H' = stride H."""
   total = max(size - stride, 0)  # Padding of the convolution of H' pixels.
   low = total // 2
   return size - 1 - low, max(size, stride) - 1 - (total - low)
@@ -236,7 +238,8 @@ def _dense(x, kernel, padding):
 
 
 def _correlate(x, g, kernel, stride, padding):
-  """The derivative of `conv` by its kernel; g is that by its result."""
+  """The derivative by the kernel of `conv`; g is the derivative by the result.
+  """
   k_h, _, c_in, c_out = kernel.shape
   if stride == ONE and c_out < min(c_in, NARROW):  # Shift the narrower map.
     back = tuple((k - 1 - low, k - 1 - high) for k, (low, high)
@@ -246,7 +249,7 @@ def _correlate(x, g, kernel, stride, padding):
   exact = jnp.promote_types(x.dtype, jnp.float32)  # bfloat16 sums lose digits.
 
   def products(x, g):
-    # With the operands swapped, XLA would transpose the larger one.
+    # With swapped operands, XLA would transpose the larger operand.
     return jnp.stack([
         jnp.einsum('bijo,bijc->oc', g, row, preferred_element_type=exact)
         for row in _rows(x, kernel, stride, padding, out)])
@@ -261,7 +264,7 @@ def _correlate(x, g, kernel, stride, padding):
 
 
 def _rows(x, kernel, stride, padding, out):
-  """The windows of each row of taps: a list of k_h times [B, *out, k_w C]."""
+  """The windows of each row of taps: a list of k_h arrays [B, *out, k_w C]."""
   k_h, k_w = kernel.shape[:2]
   end_h, end_w = (s * (m - 1) + 1 for s, m in zip(stride, out, strict=True))
   x = _pad(x, *((low, end + k - 1 - n - low) for (low, _), end, k, n in zip(

@@ -8,8 +8,8 @@ INIT = nn.initializers.normal(.0099999)
 class Critic(nn.Module):
   """Dense layers with ReLU, then a linear layer.
 
-  Tolstikhin et al., "Wasserstein auto-encoders", 2018, section 4.  Width,
-  depth and initialisation are those of the released code for MNIST.
+  Tolstikhin et al., "Wasserstein auto-encoders", 2018, section 4.  The released
+  code for MNIST has the same width, depth and initialisation.
 
   Attributes:
     width: units of each hidden layer.

@@ -2,9 +2,10 @@
 
 Tolstikhin et al., "Wasserstein auto-encoders", 2018, section 4 and appendix E,
 "similar to the DCGAN".  Widths, batch normalisation and initialisation are
-those of the released code.  Its decoder starts from 7 x 7 or 8 x 8 pixels and
+those of the released code.  The decoder starts from 7 x 7 or 8 x 8 pixels and
 ends with a transposed convolution of stride 1.  The paper has no images of
-32 x 32; here they have the same encoder, and the decoder doubles 8 x 8 twice.
+32 x 32; for such images the encoder stays the same, and the decoder doubles
+8 x 8 twice.
 """
 from collections.abc import Sequence
 import functools
@@ -18,8 +19,8 @@ from swae_jax.networks import base, layers
 
 NORMAL = nn.initializers.normal(.0099999)
 TRUNCATED = nn.initializers.truncated_normal(.0099999)
-# Side of the images: (side of the kernels, first side of the decoder, number
-# of doublings).
+# {side of the images: (side of the kernels, first side of the decoder, number
+# of doublings)}.
 SIZES = {28: (4, 7, 2), 32: (4, 8, 2), 64: (5, 8, 3)}
 
 dense = functools.partial(nn.Dense, kernel_init=NORMAL)
@@ -28,9 +29,9 @@ dense = functools.partial(nn.Dense, kernel_init=NORMAL)
 def normalized(x: jax.Array, train: bool) -> jax.Array:
   """Batch normalisation and ReLU.  [B, ..., n] -> [B, ..., n].
 
-  In training the moments are those of the whole batch, also where several
-  devices share it.  The layer before must have no bias: the gradient of a bias
-  would be rounding errors alone, and Adam would take steps along them.
+  In training the moments are those of the whole batch, even if several devices
+  share the batch.  The layer before must have no bias: the gradient of a bias
+  would consist of rounding errors, and Adam would follow these errors.
   """
   return nn.relu(nn.BatchNorm(
       use_running_average=not train, momentum=.9, epsilon=1e-5)(x))
@@ -40,7 +41,7 @@ class Encoder(nn.Module):
   """Four convolutions that halve the sides, then a layer for each output.
 
   Attributes:
-    widths: of the outputs.
+    widths: width of each output.
     size: side of the kernels.
     filters: channels of the last convolution.
   """
@@ -62,10 +63,10 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-  """A dense layer, then transposed convolutions; all but the last double.
+  """A dense layer, then transposed convolutions; the last keeps the sides.
 
   Attributes:
-    channels: of the outputs.
+    channels: number of channels of each output.
     size: side of the kernels.
     start: side of the first map.
     doublings: number of convolutions that double the sides.
@@ -100,6 +101,9 @@ def make(shape: Sequence[int], *,
   Args:
     shape: [H, W, C] of an image.
     filters: the greatest number of channels.
+
+  Returns:
+    The makers of the encoder and the decoder, for one level of codes.
 
   Raises:
     errors.UserError: the images have another size.

@@ -1,15 +1,15 @@
-"""An invertible map of codes, for richer distributions than the normal."""
+"""An invertible map of codes, for laws richer than the normal law."""
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
 
 class Flow(nn.Module):
-  """Affine couplings that depend on a context; the identity at first.
+  """Affine couplings that depend on a context and start as the identity.
 
   Dinh et al., "Density estimation using Real NVP", 2017.  Each layer scales
   and shifts every second axis.  Scale and shift depend on the other axes and,
-  in addition to the paper, on the context.
+  unlike in the paper, also on the context.
 
   Attributes:
     layers: number of couplings.

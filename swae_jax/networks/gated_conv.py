@@ -1,11 +1,12 @@
 """The gated convolutional network of the symmetric autoencoder.
 
 Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, appendix A.3.  Their
-network builds on that of the VampPrior, whose initialisation and width of 300
-are used here.  Images may have any size.
+network builds on the network of Tomczak and Welling, "VAE with a VampPrior",
+2018; this file takes its initialisation and its width of 300.  Images may have
+any size.
 
 The modules for two levels of codes are those of convHVAE (L = 2) in the
-released code of Tomczak and Welling, "VAE with a VampPrior", 2018.
+released code of Tomczak and Welling 2018.
 """
 from collections.abc import Sequence
 import functools
@@ -26,7 +27,7 @@ class Encoder(nn.Module):
   """Five gated convolutions, then a linear layer for each output.
 
   Attributes:
-    widths: of the outputs.
+    widths: width of each output.
   """
   widths: Sequence[int]
 
@@ -34,7 +35,7 @@ class Encoder(nn.Module):
   def __call__(self, x: jax.Array, train: bool = False
                ) -> tuple[jax.Array, ...]:
     """x [B, H, W, C] -> tuple of [B, width]."""
-    del train  # The encoder does the same in training.
+    del train  # This encoder has no mode for training.
     for features, size, stride in STACK:
       x = layers.GatedConv(features, size, stride)(x)
     x = layers.flatten(x)  # 6 ceil(H / 4) ceil(W / 4) numbers.
@@ -44,11 +45,11 @@ class Encoder(nn.Module):
 class JointEncoder(nn.Module):
   """Five gated convolutions of x and a gated layer of z.
 
-  A gated layer joins both; a linear layer follows for each output.
+  A gated layer joins x and z; a linear layer follows for each output.
 
   Attributes:
-    widths: of the outputs.
-    hidden: units of the gated layer that joins both.
+    widths: width of each output.
+    hidden: units of the gated layer that joins x and z.
   """
   widths: Sequence[int]
   hidden: int
@@ -70,9 +71,10 @@ class Decoder(nn.Module):
   """Two gated dense layers, then convolutions at the full resolution.
 
   Attributes:
-    channels: of the outputs.
+    channels: number of channels of each output.
     shape: [H, W, C] of an image.
-    hidden: units of the first dense layer; each code has one of its own.
+    hidden: units of the first dense layer; each level of codes has its own
+      first layer.
   """
   channels: Sequence[int]
   shape: Sequence[int]
@@ -102,6 +104,9 @@ def make(shape: Sequence[int], *,
   Args:
     shape: [H, W, C] of an image.
     hidden: units of the dense layers.
+
+  Returns:
+    The makers of the modules, for one and for two levels of codes.
   """
   decoder = lambda *channels: Decoder(channels, tuple(shape), hidden)
   return base.Network(

@@ -17,7 +17,10 @@ FAN_IN_UNIFORM = nn.initializers.variance_scaling(1 / 3, 'fan_in', 'uniform')
 
 
 def fan_in_uniform_bias(fan_in: int) -> Callable[..., jax.Array]:
-  """FAN_IN_UNIFORM for a bias; the shape of a bias lacks the fan-in."""
+  """Returns an initialiser of a bias [n] by U(-b, b), b = 1 / sqrt(fan_in).
+
+  FAN_IN_UNIFORM cannot initialise a bias, whose shape lacks the fan-in.
+  """
   def init(key, shape, dtype=float):
     bound = fan_in ** -.5
     return jax.random.uniform(key, shape, dtype, -bound, bound)
@@ -31,12 +34,12 @@ def conv(features: int, size: int, *, stride: int = 1, padding: Any = 'SAME',
   Args:
     features: number of channels of the output.
     size: side of the kernel.
-    stride: along both axes.
+    stride: stride along both axes.
     padding: 'SAME', 'VALID', the number of pixels on each side, or ((top,
       bottom), (left, right)).  'SAME' with stride 2 pads an even size on one
       side only, like TensorFlow and unlike PyTorch.
-    upsampling: each pixel is first repeated this number of times along either
-      axis.
+    upsampling: the layer first repeats each pixel this number of times along
+      both axes.
     **options: other arguments of flax.linen.Conv.
   """
   return nn.Conv(
@@ -47,14 +50,14 @@ def conv(features: int, size: int, *, stride: int = 1, padding: Any = 'SAME',
 class ConvTranspose(nn.Module):
   """The transpose of a 'SAME' convolution.
 
-  Parameters and result are those of `flax.linen.ConvTranspose`, which does not
-  flip the kernel.
+  Parameters and result equal those of `flax.linen.ConvTranspose`; neither layer
+  flips the kernel.
 
   Attributes:
     features: number of channels of the output.
     size: side of the kernel.
-    stride: factor of both sides.
-    use_bias: adds a bias.
+    stride: factor between the sides of the input and of the output.
+    use_bias: whether the layer adds a bias.
     kernel_init: initial values of the kernel.
   """
   features: int
@@ -80,14 +83,14 @@ class ConvTranspose(nn.Module):
 def linear(x: jax.Array, features: int, name: str | None = None) -> jax.Array:
   """Dense layer with the initial values of the gated networks.
 
-  [B, n] -> [B, features].  Call it inside a compact module.
+  [B, n] -> [B, features].  Call this function inside a compact module.
   """
   return nn.Dense(features, kernel_init=HE_NORMAL, name=name,
                   bias_init=fan_in_uniform_bias(x.shape[-1]))(x)
 
 
 def flatten(x: jax.Array) -> jax.Array:
-  """[B, ...] -> [B, n]."""
+  """Makes each example a vector.  [B, ...] -> [B, n]."""
   return x.reshape(x.shape[0], -1)
 
 
@@ -117,7 +120,7 @@ class GatedConv(nn.Module):
   Attributes:
     features: number of channels of the output.
     size: side of the kernel.
-    stride: along both axes.
+    stride: stride along both axes.
   """
   features: int
   size: int
@@ -142,7 +145,7 @@ class Affine(nn.Module):
   """The parameters of a convolution.
 
   Attributes:
-    shape: of the kernel, [height, width, channels, features].
+    shape: shape of the kernel, [height, width, channels, features].
   """
   shape: Sequence[int]
 

@@ -1,4 +1,4 @@
-"""Perceptrons, for images and for vectors, which have the shape [1, 1, d]."""
+"""Perceptrons for images and for vectors; a vector has the shape [1, 1, d]."""
 from collections.abc import Sequence
 import functools
 import math
@@ -17,10 +17,10 @@ class MLP(nn.Module):
   Each input has a first layer of its own; the next layer joins them.
 
   Attributes:
-    shapes: of the outputs, without the batch.
+    shapes: shape of each output, without the batch axis.
     hidden: units of each hidden layer.
     depth: number of hidden layers.
-    gated: hidden layers are gated; otherwise they end in a ReLU.
+    gated: True for gated hidden layers, False for hidden layers with a ReLU.
   """
   shapes: Sequence[Sequence[int]]
   hidden: int
@@ -31,7 +31,7 @@ class MLP(nn.Module):
   def __call__(self, *inputs: jax.Array, train: bool = False
                ) -> tuple[jax.Array, ...]:
     """Arrays [B, ...] -> tuple of [B, *shape]."""
-    del train  # The network does the same in training.
+    del train  # This network has no mode for training.
     x = jnp.concatenate(
         [self.layer(layers.flatten(x)) for x in inputs], axis=1)
     for _ in range(self.depth - 1):
@@ -54,7 +54,10 @@ def make(shape: Sequence[int], *, hidden: options.Count = 300,
     shape: [H, W, C] of an example; [1, 1, d] for vectors.
     hidden: units of each hidden layer.
     depth: number of hidden layers.
-    gated: hidden layers are gated; otherwise they end in a ReLU.
+    gated: True for gated hidden layers, False for hidden layers with a ReLU.
+
+  Returns:
+    The makers of the modules, for one and for two levels of codes.
   """
   mlp = functools.partial(MLP, hidden=hidden, depth=depth, gated=gated)
   encoder = lambda *widths: mlp(tuple((w,) for w in widths))
