@@ -1,7 +1,8 @@
 """Systems: make(network, prior, penalty, spec, latents, **options) -> System.
 
-A system takes by name those of the five parts that it needs: one that learns
-its prior takes no `prior`, and only `wae` takes a `penalty`.
+`base.System` explains the result.  Each system takes only those of the five
+positional arguments that it needs: a system that learns its prior takes no
+`prior`, and only `wae` takes a `penalty`.
 """
 from collections.abc import Callable
 

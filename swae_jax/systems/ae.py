@@ -1,4 +1,4 @@
-"""Autoencoder without a penalty."""
+"""Autoencoder without a penalty on the codes."""
 from swae_jax import losses, priors
 from swae_jax.networks import base as networks
 from swae_jax.systems import autoencoder, base
@@ -6,16 +6,16 @@ from swae_jax.systems import autoencoder, base
 
 def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
          latents: int) -> base.System:
-  """The squared error of the reconstruction alone.
+  """The autoencoder that minimises the squared error of the reconstruction.
 
-  Its reconstruction error is the one that a penalty can only make larger.
-  Nothing draws the codes towards the prior, so images that are decoded from
-  samples of the prior show why the other systems have a penalty.
+  A penalty can only raise this reconstruction error.  Nothing pulls the codes
+  towards the prior, so images from samples of the prior show why the other
+  systems have a penalty.
 
   Args:
     network: makes the encoder and the decoder.
-    prior: only `sample` draws from it.
-    spec: of the data.
+    prior: the law that `System.sample` draws from; the loss ignores the prior.
+    spec: facts about the data.
     latents: D, the dimension of a code.
   """
   model = autoencoder.Autoencoder(

@@ -8,22 +8,22 @@ import jax.numpy as jnp
 
 from swae_jax.systems import base
 
-LOGVAR_RANGE = (-50., 50.)  # of a random encoder; only against infinities
+LOGVAR_RANGE = (-50., 50.)  # clip of a random encoder, against infinities
 
 
 class Autoencoder(nn.Module):
-  """An encoder, and a decoder with the range of the data.
+  """An encoder, and a decoder whose images have the range of the data.
 
-  An encoder with a second head is random: it draws a code from a normal law
-  whose mean is the first head and whose log-variances are the second.
+  An encoder with two heads is random: the code has a normal law, the first head
+  is the mean and the second head is the log-variance of this law.
   """
-  encoder: nn.Module
-  decoder: nn.Module
-  bounded: bool  # data in [0, 1]: the decoder returns logits
-  floor: float = 0.  # decoded pixels are kept in [floor, 1 - floor]
+  encoder: nn.Module  # x [B, H, W, C] -> one or two heads [B, D]
+  decoder: nn.Module  # z [B, D] -> one head [B, H, W, C]
+  bounded: bool  # data lie in [0, 1], and the decoder returns logits
+  floor: float = 0.  # clip of decoded pixels to [floor, 1 - floor]; 0 is none
 
   def __call__(self, x: jax.Array) -> Any:
-    """x [B, H, W, C] -> its reconstruction [B, H, W, C]."""
+    """x [B, H, W, C] -> reconstruction of x [B, H, W, C]."""
     return self.decode(self.encode(x))
 
   def encode(self, x: jax.Array, train: bool = False) -> jax.Array:
@@ -56,7 +56,10 @@ class Autoencoder(nn.Module):
 
 
 def encode(model: Autoencoder) -> Callable:
-  """System.encode: the mean code, or with a key a drawn one."""
+  """Returns `System.encode`: variables, x, key=None -> z [B, D].
+
+  With a key the code is a sample, without a key the mean.
+  """
   def encode(variables, x, key=None):
     return base.evaluate(model, variables, lambda m: (
         m.encode(x) if key is None else m.draw(key, x)))
@@ -64,6 +67,6 @@ def encode(model: Autoencoder) -> Callable:
 
 
 def decode(model: Autoencoder) -> Callable:
-  """System.decode."""
+  """Returns `System.decode`: variables, z [B, D] -> x [B, H, W, C]."""
   return lambda variables, z: base.evaluate(
       model, variables, lambda m: m.decode(z))

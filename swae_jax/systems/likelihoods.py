@@ -1,4 +1,4 @@
-"""Laws of an image given its code, in terms of what a decoder returns."""
+"""Laws of an image given its code; a decoder returns their parameters."""
 from collections.abc import Callable
 import math
 from typing import Literal, NamedTuple
@@ -11,16 +11,16 @@ from swae_jax.systems import base
 
 
 class Likelihood(NamedTuple):
-  """p(x | z); `outputs` are what the decoder returns for z."""
-  outputs: int  # How many, of C channels each.
-  discrete: bool  # No gradient passes through a draw.
-  log_prob: Callable  # x [B, H, W, C], *outputs [B, H, W, C] -> [B]
-  mean: Callable  # *outputs -> [B, H, W, C]
-  draw: Callable  # key, *outputs -> x ~ p(x | z) [B, H, W, C]
+  """The law p(x | z), whose parameters are outputs of the decoder for z."""
+  outputs: int  # number of the decoder's outputs [B, H, W, C]
+  discrete: bool  # whether samples of x carry no gradient
+  log_prob: Callable  # x [B, H, W, C], *outputs -> log p(x | z) [B]
+  mean: Callable  # *outputs -> mean of x [B, H, W, C]
+  draw: Callable  # key, *outputs -> sample of x [B, H, W, C]
 
 
 def bernoulli(scale: float, bounded: bool) -> Likelihood:
-  """Binary pixels; one output, the logits."""
+  """Law of binary pixels; the one output is their logits."""
   del scale, bounded
   return Likelihood(
       1, True, losses.log_bernoulli, jax.nn.sigmoid,
@@ -29,9 +29,9 @@ def bernoulli(scale: float, bounded: bool) -> Likelihood:
 
 
 def gaussian(scale: float, bounded: bool) -> Likelihood:
-  """Normal pixels of one standard deviation; one output, which gives the mean.
+  """Normal law with the standard deviation `scale` for every pixel.
 
-  A sigmoid takes it to the range of the data if that is [0, 1].
+  The one output is the mean, or for bounded data the logit of the mean.
   """
   mean = jax.nn.sigmoid if bounded else lambda output: output
   return Likelihood(
@@ -43,10 +43,11 @@ def gaussian(scale: float, bounded: bool) -> Likelihood:
 
 
 def logistic_256(scale: float, bounded: bool) -> Likelihood:
-  """256 grey levels; two outputs, for the mean and the log of the scale.
+  """Logistic law of 256 grey levels.
 
-  The mean stays in [1/512, 1 - 1/512] and the log-scale in [-4.5, 0], as in the
-  released code of the VampPrior; beyond there is no gradient.
+  The two outputs are the logit of the mean and the log-scale.  The code clips
+  the mean to [1/512, 1 - 1/512] and the log-scale to [-4.5, 0], as the released
+  code of Tomczak and Welling 2018 does.  A clipped value has no gradient.
   """
   del scale, bounded
   mean = lambda output: jnp.clip(jax.nn.sigmoid(output), 1 / 512, 1 - 1 / 512)
@@ -62,7 +63,7 @@ def logistic_256(scale: float, bounded: bool) -> Likelihood:
       lambda first, second: mean(first), draw)
 
 
-# The option `likelihood` of the systems that have one.
+# Type of the option `likelihood` of the systems that have this option.
 Name = Literal['auto', 'bernoulli', 'gaussian', 'logistic_256']
 LIKELIHOODS: dict[str, Callable[[float, bool], Likelihood]] = {
     'bernoulli': bernoulli, 'gaussian': gaussian,
@@ -70,15 +71,17 @@ LIKELIHOODS: dict[str, Callable[[float, bool], Likelihood]] = {
 
 
 def make(name: str, scale: float, spec: base.Spec) -> Likelihood:
-  """The likelihood of a name; 'auto' chooses by the data.
+  """Returns the likelihood called `name`; 'auto' chooses by the data.
 
   'auto' is 'bernoulli' for binary images, 'logistic_256' for other images in
   [0, 1], as in Sun and Guo 2021, and 'gaussian' for data without a range.
+  `scale` is the standard deviation of the pixels, for 'gaussian'.
   """
   if name == 'auto':
     name = 'bernoulli' if spec.binary else 'logistic_256'
     name = name if spec.bounded else 'gaussian'
   if not spec.bounded and name != 'gaussian':
-    raise errors.UserError(f'likelihood={name} needs data in [0, 1], and these '
-                           'are not; give likelihood=gaussian')
+    raise errors.UserError(
+        f'likelihood={name} needs data in [0, 1], but this data set has other '
+        'values; give likelihood=gaussian')
   return LIKELIHOODS[name](scale, spec.bounded)

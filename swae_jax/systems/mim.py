@@ -18,9 +18,12 @@ from swae_jax.systems import (
 
 def generate(m: vampprior.OneLevel, n: int, key: jax.Array, drawn: bool
              ) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """n codes z ~ p(z) and an image x for each: z, log p(x | z), log q(z | x).
+  """Draws n codes z ~ p(z), and an image x for each code.
 
-  With `drawn` the image is a sample of p(x | z), and its mean otherwise.
+  If `drawn` is true, the image is a sample of p(x | z), otherwise its mean.
+
+  Returns:
+    z [n, D], log p(x | z) [n] and log q(z | x) [n].
   """
   z_key, x_key = jax.random.split(key)
   z = m.sample(z_key, n)
@@ -34,7 +37,7 @@ def generate(m: vampprior.OneLevel, n: int, key: jax.Array, drawn: bool
 
 def one_side(m: vampprior.OneLevel, x: jax.Array, key: jax.Array, b: Any
              ) -> dict[str, jax.Array]:
-  """A-MIM: the loss at samples of the encoder alone.  {name: [B]}."""
+  """The loss of A-MIM, at samples of the encoder only.  {name: [B]}."""
   d = m.densities(x, key, train=True)
   loss = losses.a_mim(
       d.likelihood, d.prior, d.posterior, log_p1=d.prior1, warm_up=b)
@@ -48,7 +51,7 @@ def both_sides(m: vampprior.OneLevel, x: jax.Array, key: jax.Array, b: Any,
   z, log_q = m.infer(x, q_key, train=True)
   log_x = m.likelihood.log_prob(x, *m.outputs(z, train=True))
   z_gen, log_x_gen, log_q_gen = generate(m, x.shape[0], p_key, drawn)
-  # One call for both, because each call encodes all pseudo-inputs.
+  # One call serves both codes, because each call encodes all pseudo-inputs.
   (log_p1, log_p1_gen), (log_p, log_p_gen) = (
       jnp.split(log, 2) for log in m.log_prior(jnp.concatenate([z, z_gen])))
   encoder = losses.a_mim(log_x, log_p, log_q, log_p1=log_p1, warm_up=b)
@@ -72,30 +75,30 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
          ) -> base.System:
   """Livne et al., "MIM: mutual information machine", 2019, with a VampPrior.
 
-  The loss is that of `losses.a_mim` and `losses.symmetric_mim`, in the
-  networks of the VampPrior; the model's own marginal stands for q(x).  The
-  prior is learned; `pseudo_inputs` explains components and start.
+  The losses are `losses.a_mim` and `losses.symmetric_mim`, with the networks of
+  the VampPrior and with the model's own marginal in place of q(x).  The system
+  learns its prior; `systems/pseudo_inputs` explains `components` and `start`.
 
   Args:
     network: makes the encoders and the decoder.
-    spec: of the data.
-    latents: D, the dimension of a code, and of each of two levels.
-    symmetric: also uses samples of the decoder, once the warm-up is over;
+    spec: facts about the data.
+    latents: D, the dimension of a code; with two levels, of each level.
+    symmetric: True also uses samples of the decoder, once the warm-up is over;
       False is A-MIM.
-    draw: draws the samples of the decoder from p(x | z), as the paper does.
-      The released code takes the mean of p(x | z) instead; for binary images
-      the score-function term is then exactly zero, and the decoder learns
-      from these samples only through z.  Drawn images make that term very
-      noisy.
-    levels: of codes: 1, or 2 with the code (z1, z2).
+    draw: True draws the images of the decoder from p(x | z), as the paper does.
+      False takes the mean of p(x | z), as the released code does; for binary
+      images the score-function term is then exactly zero, and the decoder
+      learns from these images only through z.  Drawn images make the
+      score-function term very noisy.
+    levels: number of levels: 1, or 2 with the code (z1, z2).
     components: K, the number of pseudo-inputs.
-    start: where the pseudo-inputs start.
-    start_mean: mean of the start by noise.
+    start: values at which the pseudo-inputs start, 'data' or 'noise'.
+    start_mean: mean of the noise for start='noise'.
     start_std: standard deviation of the noise at the start.
-    likelihood: of an image given its code, see `vae.make`.
+    likelihood: law of an image given its code, see `vae.make`.
     scale: standard deviation of the pixels, for 'gaussian'.
     warm_up: the number of epochs in which the weight b of `losses.a_mim` grows
-      from 0; 0 is no warm-up.
+      from 0 to 1; 0 means no warm-up.
     logvar_min: lower clip of all log-variances.  Nothing in the loss rewards
       entropy of q(z | x), so training drives its log-variances to this value.
     logvar_max: upper clip of all log-variances.

@@ -1,12 +1,12 @@
-"""Learned inputs u_1 ... u_K, whose codes make up a prior.
+"""Learned pseudo-inputs u_1 ... u_K, whose codes make up a prior.
 
-The systems that have them share these options:
+The systems with pseudo-inputs share these options:
 
   components  K, the number of pseudo-inputs
-  start       'data': they start at the first K training images plus noise;
-              'noise': they start at noise around `start_mean`
-  start_mean  mean of that start, for 'noise'
-  start_std   standard deviation of the noise at the start
+  start       'data': pseudo-inputs start at the first K training images plus
+              noise; 'noise': pseudo-inputs start at noise around `start_mean`
+  start_mean  mean of the noise, for 'noise'
+  start_std   standard deviation of the noise, for 'data' and 'noise'
 """
 from collections.abc import Callable, Sequence
 
@@ -28,27 +28,28 @@ def parameter(module: nn.Module, components: int,
 def inside(u: jax.Array, bounded: bool) -> jax.Array:
   """Pseudo-inputs clipped to the range of the data.  [..., H, W, C].
 
-  A pixel beyond the range has no gradient, and a pixel at its end has half.
+  A pixel beyond the range has no gradient, and a pixel at either end of the
+  range has half its gradient.
   """
   return jnp.clip(u, 0., 1.) if bounded else u
 
 
 def from_data(key: jax.Array, x: jax.Array, components: int, mean: float,
               std: float) -> jax.Array:
-  """The first training images plus a little noise.  [K, H, W, C]."""
+  """Starts at the first K images of x plus a little noise.  [K, H, W, C]."""
   del mean
   if x.shape[0] < components:
     raise errors.UserError(
         f'components={components}: there are {x.shape[0]} training images, '
-        f'and each pseudo-input starts at one; give components={x.shape[0]} '
-        'or fewer, or start=noise')
+        'and each pseudo-input starts at an image of its own; give '
+        f'components={x.shape[0]} or fewer, or start=noise')
   x = x[:components]
   return x + std * jax.random.normal(key, x.shape, x.dtype)
 
 
 def from_noise(key: jax.Array, x: jax.Array, components: int, mean: float,
                std: float) -> jax.Array:
-  """Normal noise around a grey.  [K, H, W, C]."""
+  """Starts at normal noise around the grey `mean`.  [K, H, W, C]."""
   shape = (components, *x.shape[1:])
   return mean + std * jax.random.normal(key, shape, x.dtype)
 
@@ -58,12 +59,12 @@ STARTS = {'data': from_data, 'noise': from_noise}
 
 def starter(model: nn.Module, components: int, start: str, mean: float,
             std: float) -> tuple[Callable, int]:
-  """System.init and System.examples of a model with pseudo-inputs."""
+  """Returns `System.init` and `System.examples` for pseudo-inputs."""
   def init(key: jax.Array, x: jax.Array) -> base.Variables:
     model_key, start_key = jax.random.split(key)
     u = STARTS[start](start_key, x, components, mean, std)
     variables = base.init(model, model_key, x[:2])
-    # Not in the module: Flax evaluates an initialiser again at every call.
+    # The module cannot set u: Flax runs an initialiser again at every call.
     return variables._replace(params={
         'model': {**variables.params['model'], 'pseudo_inputs': u}})
 

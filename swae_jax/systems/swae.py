@@ -17,39 +17,39 @@ from swae_jax.systems import autoencoder, base, pseudo_inputs
 class Model(autoencoder.Autoencoder, kw_only=True):
   """An autoencoder, and the prior (1 / K) sum_k N(mean(u_k), var(u_k)).
 
-  The mean and the variance come from `conditional`, a network of its own; a
-  flow, if there is one, bends each of the K laws by them.
+  The network `conditional` computes the mean and the variance.  A flow, if
+  there is one, transforms the samples of each of the K laws.
   """
-  conditional: nn.Module
-  flow: nn.Module | None
-  components: int
-  shape: Sequence[int]
-  logvar_range: Sequence[float]
+  conditional: nn.Module  # u [B, H, W, C] -> mean, log-variance, each [B, D]
+  flow: nn.Module | None  # z [B, D], context [B, 2 D] -> [B, D]
+  components: int  # K
+  shape: Sequence[int]  # [H, W, C] of an image
+  logvar_range: Sequence[float]  # lower and upper clip of log-variances
 
   def setup(self) -> None:
-    """Makes the pseudo-inputs; their values come from `starter`."""
+    """Makes the pseudo-inputs; `starter` sets their values."""
     self.pseudo_inputs = pseudo_inputs.parameter(
         self, self.components, self.shape)
 
   def __call__(self, x: jax.Array) -> Any:
-    """Uses every part once, to make its parameters."""
+    """Calls every part once, so that Flax makes the parameters."""
     mean, logvar = self.conditional(x)
     return super().__call__(x), self.bend(mean, mean, logvar)
 
   def bend(self, z: jax.Array, mean: jax.Array,
            logvar: jax.Array) -> jax.Array:
-    """The flow at z, given the mean and the log-variance.  3 of [B, D]."""
+    """z [B, D] after the flow, with the mean and log-variance as context."""
     if self.flow is None:
       return z
     return self.flow(z, jnp.concatenate([mean, logvar], axis=1))
 
   def inside(self, u: jax.Array) -> jax.Array:
-    """Pseudo-inputs in the range of the data.  [..., H, W, C]."""
+    """Pseudo-inputs clipped to the range of the data.  [..., H, W, C]."""
     return pseudo_inputs.inside(u, self.bounded)
 
   def prior(self, key: jax.Array, k: jax.Array,
             train: bool = False) -> tuple[jax.Array, jax.Array]:
-    """A sample z given each u_k, and log-variances.  [B] -> 2 of [B, D]."""
+    """k [B] -> a sample z given each u_k, and log-variances, each [B, D]."""
     # The network sees B images, not K.
     mean, logvar = self.conditional(
         self.inside(self.pseudo_inputs[k]), train=train)
@@ -60,14 +60,15 @@ class Model(autoencoder.Autoencoder, kw_only=True):
 
 
 def by_image(similarity: Literal['l2', 'cosine']) -> Callable[..., jax.Array]:
-  """Finds the pseudo-input most similar to each image, as an index [B]."""
+  """Returns model, x [B, ...], u [K, ...] -> index [B] of the nearest u."""
   return lambda m, x, u: losses.nearest(x, u, similarity=similarity)
 
 
 def by_code(m: Model, x: jax.Array, u: jax.Array) -> jax.Array:
-  """Finds the pseudo-input whose code is nearest to the code of each image."""
-  # Both at once and with frozen statistics, so that a normalisation treats
-  # them alike and learns nothing from the pseudo-inputs.
+  """Index [B] of the pseudo-input whose code is nearest to that of each image.
+  """
+  # One call, with frozen statistics, encodes images and pseudo-inputs, so that
+  # a normalisation treats both alike and learns nothing from pseudo-inputs.
   z = m.encode(jax.lax.stop_gradient(jnp.concatenate([x, u])))
   return losses.nearest(z[:x.shape[0]], z[x.shape[0]:])
 
@@ -83,12 +84,15 @@ def by_power(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
 
   Args:
     m: turns outputs of the decoder into images.
-    x: images [B, H, W, C].
-    rec: the decoder's output for z [B, H, W, C].
-    gen: the decoder's output for z_prior [B, H, W, C].
-    z: codes of the images [B, D].
-    z_prior: samples of the prior [B, D].
+    x: [B, H, W, C] images.
+    rec: [B, H, W, C] the decoder's output for z.
+    gen: [B, H, W, C] the decoder's output for z_prior.
+    z: [B, D] codes of the images.
+    z_prior: [B, D] samples of the prior.
     **weights: alpha, beta and p.
+
+  Returns:
+    JointOT of arrays [B].
   """
   return losses.joint_ot(x, m.image(gen), m.image(rec), z, z_prior, **weights)
 
@@ -109,20 +113,24 @@ TRANSPORTS: dict[str, Callable[..., losses.JointOT]] = {
 def terms(m: Model, x: jax.Array, key: jax.Array,
           find: Callable[..., jax.Array],
           transport: Callable[..., losses.JointOT]) -> dict[str, jax.Array]:
-  """The loss of Algorithm 1 and the facts that are shown beside it, by name.
+  """The loss of Algorithm 1, and further metrics.
 
   Args:
     m: the model.
-    x: images [B, H, W, C].
-    key: of the samples of the prior.
-    find: model, images, pseudo-inputs -> a pseudo-input for each image [B].
-    transport: as `by_power`, with its weights.
+    x: [B, H, W, C] images.
+    key: random key, for the samples of the prior.
+    find: model, images, pseudo-inputs -> index [B] of a pseudo-input for each
+      image.
+    transport: `by_power` or `by_cross_entropy`, with its weights.
+
+  Returns:
+    {name: array}; the mean of each array is a metric.
   """
   z = m.encode(x, train=True)
   k = find(m, x, m.inside(m.pseudo_inputs))
   z_prior, logvar = m.prior(key, k, train=True)
   chex.assert_equal_shape([z, z_prior])
-  # One pass, so that a normalisation sees both kinds of code together.
+  # One pass decodes both kinds of code, so that a normalisation sees both.
   both = m.output(jnp.concatenate([z, z_prior]), train=True)
   rec, gen = jnp.split(both, 2)
   chex.assert_equal_shape([x, rec, gen])
@@ -137,7 +145,7 @@ def terms(m: Model, x: jax.Array, key: jax.Array,
 
 def check(cost: str, logvar_min: float, logvar_max: float, mean_floor: float,
           bounded: bool) -> None:
-  """Refuses options that contradict each other or the data."""
+  """Raises UserError if options contradict each other or the data."""
   flag = '--config.system.swae'
 
   def need(held: bool, text: str) -> None:
@@ -146,11 +154,11 @@ def check(cost: str, logvar_min: float, logvar_max: float, mean_floor: float,
   need(logvar_min <= logvar_max, f'logvar_min={logvar_min}: it must not be '
        f'above logvar_max={logvar_max}')
   need(bounded or not mean_floor,
-       f'mean_floor={mean_floor}: it needs data in [0, 1], and these are not; '
-       'give 0')
+       f'mean_floor={mean_floor}: a floor needs data in [0, 1], but this data '
+       'set has other values; give 0')
   need(cost != 'cross_entropy' or bounded,
-       'cost=cross_entropy: it needs data in [0, 1], and these are not; give '
-       'power')
+       'cost=cross_entropy: the cross entropy needs data in [0, 1], but this '
+       'data set has other values; give power')
   need(cost != 'cross_entropy' or not mean_floor,
        f'mean_floor={mean_floor}: the cross entropy takes logits, which need '
        'no floor; give 0')
@@ -173,34 +181,35 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
          ) -> base.System:
   """Sun and Guo, "Symmetric Wasserstein autoencoders", 2021, Algorithm 1.
 
-  The loss is that of `losses.joint_ot`.  The prior is learned: a mixture over
-  the codes of pseudo-inputs; `pseudo_inputs` explains components and start.
+  The loss is `losses.joint_ot`.  The system learns its prior, a mixture over
+  the codes of pseudo-inputs; `systems/pseudo_inputs` explains `components` and
+  `start`.
 
   Args:
     network: makes the encoder, the decoder and the conditional prior.
-    spec: of the data.
+    spec: facts about the data.
     latents: D, the dimension of a code.
     alpha: weight of the z-loss.
     beta: weight of the x-loss against the reconstruction.  1 leaves out the
       reconstruction (with alpha = 1, eq. 3); 0 leaves out the x-loss, so that
       the decoder never sees a sample of the prior (tables 1 and 2).
-    cost: of images: 'power' is the norm of eq. 5; 'cross_entropy', for data in
-      [0, 1], is one of the extensions that section 5 proposes.
+    cost: cost between images: 'power' is the norm of eq. 5; 'cross_entropy',
+      for data in [0, 1], is one of the extensions that section 5 proposes.
     p: order of the norms of eq. 5.
     components: K, the number of pseudo-inputs.
-    similarity: chooses the pseudo-input of an image by the distance 'l2' or
-      the 'cosine' of the images, or by the distance of their codes, 'latent'
-      (section 2.3).
-    start: where the pseudo-inputs start.
-    start_mean: mean of the start by noise.
+    similarity: the pseudo-input of an image is the nearest by the distance of
+      images ('l2'), by the cosine of images ('cosine') or by the distance of
+      codes ('latent'; section 2.3).
+    start: values at which the pseudo-inputs start, 'data' or 'noise'.
+    start_mean: mean of the noise for start='noise'.
     start_std: standard deviation of the noise at the start.
-    flow_layers: layers of an affine coupling flow that makes each conditional
-      prior more than a normal law, the other extension of section 5; 0 is no
-      flow.
+    flow_layers: number of layers of an affine coupling flow, which makes each
+      conditional prior richer than a normal law: the other extension of section
+      5.  0 means no flow.
     logvar_min: lower clip of the prior's log-variances.  Nothing in the loss
-      rewards variance, so training drives them to this value.
+      rewards variance, so training drives the log-variances to this value.
     logvar_max: upper clip of the prior's log-variances.
-    mean_floor: decoded pixels are kept in [mean_floor, 1 - mean_floor].
+    mean_floor: the system clips decoded pixels to [mean_floor, 1 - mean_floor].
   """
   check(cost, logvar_min, logvar_max, mean_floor, spec.bounded)
   find = SIMILARITIES[similarity]

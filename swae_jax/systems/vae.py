@@ -15,19 +15,19 @@ class Model(variational.Model, kw_only=True):
   prior: priors.Prior
 
   def log_prior(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """0 and log p(z).  2 of [B]."""
+    """The zeros [B] of one level, and log p(z) [B]."""
     if self.prior.log_prob is None:  # `check` has refused this prior.
       raise NotImplementedError
     return jnp.zeros_like(z[:, 0]), self.prior.log_prob(z)
 
   def sample(self, key: jax.Array, n: int) -> jax.Array:
-    """z ~ p(z).  [n, D]."""
+    """n samples of p(z).  [n, D]."""
     return self.prior.sample(key, n, self.latents)
 
 
 def analytic(m: Model, x: jax.Array,
              key: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """The likelihood at one code, and the KL in closed form.  2 of [B]."""
+  """log p(x | z) [B] at one code z, and the KL [B] in closed form."""
   law = m.posterior(x, train=True)
   outputs = m.outputs(variational.draw(key, *law), train=True)
   return m.likelihood.log_prob(x, *outputs), losses.kl_normal(*law)
@@ -35,7 +35,7 @@ def analytic(m: Model, x: jax.Array,
 
 def sampled(m: Model, x: jax.Array,
             key: jax.Array) -> tuple[jax.Array, jax.Array]:
-  """The likelihood and the estimate of the KL at one code.  2 of [B]."""
+  """log p(x | z) [B] and the estimate of the KL [B], at one code z."""
   d = m.densities(x, key, train=True)
   return d.likelihood, d.kl()
 
@@ -44,15 +44,14 @@ KLS: dict[str, Callable] = {'analytic': analytic, 'sampled': sampled}
 
 
 def check(prior: priors.Prior, latents: int, kl: str) -> None:
-  """Refuses a prior whose KL is not known in the form that is asked for."""
+  """Raises UserError if the option `kl` does not fit the prior."""
   if prior.log_prob is None:
     raise errors.UserError(
-        'system vae: the density of config.prior is not known; give '
-        '--config.prior.name=normal, or another system: wae with a penalty '
-        'takes any prior')
+        'system vae needs a prior with a known density; give '
+        '--config.prior.name=normal, or another system: wae takes any prior')
   if kl == 'analytic' and not priors.is_standard_normal(prior, latents):
     raise errors.UserError(
-        '--config.system.vae.kl=analytic is for the standard normal prior; '
+        '--config.system.vae.kl=analytic needs the standard normal prior; '
         'give kl=sampled, or --config.prior.name=normal with '
         '--config.prior.normal.scale=1')
 
@@ -68,18 +67,18 @@ def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
 
   Args:
     network: makes the encoder and the decoder.
-    prior: the law p(z), with a density.
-    spec: of the data.
+    prior: the law p(z); its density must be known.
+    spec: facts about the data.
     latents: D, the dimension of a code.
-    likelihood: of an image given its code: 'bernoulli', 'gaussian' or
+    likelihood: law of an image given its code: 'bernoulli', 'gaussian' or
       'logistic_256', the discretised logistic law with a learned scale;
       'auto' chooses by the data, see `likelihoods.make`.
     scale: standard deviation of the pixels, for 'gaussian'.
-    kl: 'analytic' is exact and needs the standard normal prior; 'sampled' is
-      estimated at the one code and takes any prior with a density.
+    kl: 'analytic' is exact and needs the standard normal prior; 'sampled'
+      estimates the KL at one code and takes any prior with a density.
     beta: weight of the KL.
-    warm_up: the number of epochs in which this weight grows from 0; 0 is no
-      warm-up.
+    warm_up: the number of epochs in which the weight of the KL grows from 0 to
+      beta; 0 means no warm-up.
     logvar_min: lower clip of the encoder's log-variances.
     logvar_max: upper clip of the encoder's log-variances.
   """

@@ -1,4 +1,4 @@
-"""The parts that systems with a random encoder and a likelihood share."""
+"""Parts that all systems with a random encoder and a likelihood share."""
 from collections.abc import Callable, Sequence
 import math
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from swae_jax import errors, losses
 from swae_jax.networks import base as networks
 from swae_jax.systems import base, likelihoods
 
-Law = tuple[jax.Array, jax.Array]  # mean and log-variance of a normal law
+Law = tuple[jax.Array, jax.Array]  # mean, log-variance [B, D] of a normal law
 
 
 class Densities(NamedTuple):
-  """Log-densities at images and their codes, all [B]."""
+  """Log-densities at images and their codes, each [B]."""
   likelihood: jax.Array  # log p(x | z)
   prior1: jax.Array  # log p(z1 | z2) for two levels; 0 for one
   prior: jax.Array  # log p(z) for one level; log p(z2) for two
@@ -28,57 +28,58 @@ class Densities(NamedTuple):
 
 
 class Model(nn.Module):
-  """q(z | x) and p(x | z); a subclass has the prior p(z)."""
-  encoder: nn.Module
-  decoder: nn.Module
+  """The laws q(z | x) and p(x | z); a subclass adds the prior p(z)."""
+  encoder: nn.Module  # x [B, H, W, C] -> mean and log-variance, each [B, D]
+  decoder: nn.Module  # z [B, D] -> the parameters of `likelihood`
   likelihood: likelihoods.Likelihood
-  latents: int
-  logvar_range: Sequence[float]
+  latents: int  # D
+  logvar_range: Sequence[float]  # lower and upper clip of log-variances
 
   def __call__(self, x: jax.Array) -> Any:
-    """Uses every part once, to make its parameters."""
+    """Calls every part once, so that Flax makes the parameters."""
     z, _ = self.infer(x)
     return self.outputs(z), self.log_prior(z)
 
   def normal(self, outputs: Sequence[jax.Array]) -> Law:
-    """Mean and log-variance, within its range, of a network's two outputs."""
+    """Two outputs of a network -> mean and clipped log-variance [B, D]."""
     mean, logvar = outputs
     low, high = self.logvar_range
     self.sow('shares', 'clamped', jnp.mean((logvar < low) | (logvar > high)))
     return mean, jnp.clip(logvar, low, high)
 
   def posterior(self, x: jax.Array, train: bool = False) -> Law:
-    """Mean and log-variance of q(z | x).  [B, H, W, C] -> 2 of [B, D]."""
+    """x [B, H, W, C] -> mean and log-variance of q(z | x), each [B, D]."""
     return self.normal(self.encoder(x, train=train))
 
   def infer(self, x: jax.Array, key: jax.Array | None = None,
             train: bool = False) -> tuple[jax.Array, jax.Array]:
-    """z ~ q(z | x), or its mean without a key, and log q.  [B, D], [B]."""
+    """A sample z of q(z | x) [B, D], without a key the mean; log q(z | x) [B].
+    """
     law = self.posterior(x, train)
     z = draw(key, *law)
     return z, losses.log_normal(z, *law)
 
   def log_posterior(self, x: jax.Array, z: jax.Array,
                     train: bool = False) -> jax.Array:
-    """log q(z | x) at any z.  [B]."""
+    """log q(z | x) [B] at any z [B, D]."""
     return losses.log_normal(z, *self.posterior(x, train))
 
   def log_prior(self, z: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """log p(z1 | z2), which is 0 for one level, and log p(z).  2 of [B]."""
+    """`prior1` and `prior` of `Densities`, each [B], at z [B, D]."""
     raise NotImplementedError
 
   def sample(self, key: jax.Array, n: int) -> jax.Array:
-    """z ~ p(z).  [n, D]."""
+    """n samples of p(z).  [n, D]."""
     raise NotImplementedError
 
   def outputs(self, z: jax.Array,
               train: bool = False) -> tuple[jax.Array, ...]:
-    """What the decoder returns.  [B, D] -> tuple of [B, H, W, C]."""
+    """z [B, D] -> the outputs of the decoder, a tuple of [B, H, W, C]."""
     return self.decoder(z, train=train)
 
   def densities(self, x: jax.Array, key: jax.Array,
                 train: bool = False) -> Densities:
-    """The densities at one z ~ q(z | x)."""
+    """The densities at x [B, H, W, C] and one z ~ q(z | x), each [B]."""
     z, log_q = self.infer(x, key, train)
     log_likelihood = self.likelihood.log_prob(x, *self.outputs(z, train))
     return Densities(log_likelihood, *self.log_prior(z), log_q)
@@ -86,7 +87,7 @@ class Model(nn.Module):
 
 def draw(key: jax.Array | None, mean: jax.Array,
          logvar: jax.Array) -> jax.Array:
-  """A sample of a diagonal normal law, or its mean without a key."""
+  """A sample of a diagonal normal law [B, D], without a key the mean."""
   if key is None:
     return mean
   noise = jax.random.normal(key, mean.shape, mean.dtype)
@@ -96,7 +97,7 @@ def draw(key: jax.Array | None, mean: jax.Array,
 def parts(network: networks.Network, spec: base.Spec, latents: int,
           likelihood: str, scale: float, logvar_min: float, logvar_max: float
           ) -> dict[str, Any]:
-  """The fields of `Model` by name."""
+  """The fields of `Model`, by name."""
   if logvar_min > logvar_max:
     raise errors.UserError(f'logvar_min={logvar_min}: it must not be above '
                            f'logvar_max={logvar_max}')
@@ -108,7 +109,7 @@ def parts(network: networks.Network, spec: base.Spec, latents: int,
 
 
 def warm_up(epochs: int, spec: base.Spec) -> Callable[[Any], Any]:
-  """step -> a weight that grows from 0 to 1 in the first `epochs`."""
+  """Returns step -> weight, which grows from 0 to 1 in the first `epochs`."""
   if not epochs:
     return lambda step: 1.
   return lambda step: jnp.minimum(1., step / (epochs * spec.steps_per_epoch))
@@ -116,7 +117,11 @@ def warm_up(epochs: int, spec: base.Spec) -> Callable[[Any], Any]:
 
 def bound(log_likelihood: jax.Array, kl: jax.Array,
           weight: Any) -> dict[str, jax.Array]:
-  """The negative bound with this weight of the KL, and its parts.  [B] each."""
+  """The loss beta KL - log p(x | z) for beta = `weight`, and its parts.
+
+  Returns:
+    {name: [B]} of 'loss', 'elbo' (with beta = 1), 'log_likelihood' and 'kl'.
+  """
   return {'loss': losses.negative_elbo(log_likelihood, kl, beta=weight),
           'elbo': -losses.negative_elbo(log_likelihood, kl),
           'log_likelihood': log_likelihood, 'kl': kl}
@@ -130,10 +135,10 @@ def system(model: Model, init: Callable[..., base.Variables], examples: int,
   priors, that lie beyond their range.
 
   Args:
-    model: its parameters are the only player.
-    init: System.init.
-    examples: System.examples.
-    terms: model, x, key, step -> {name: [B]}, 'loss' among the names.
+    model: the model, the only player of the system.
+    init: becomes `System.init`.
+    examples: becomes `System.examples`.
+    terms: model, x, key, step -> {name: [B]}, with the name 'loss'.
   """
   def loss(variables, x, key, step):
     values, new = nn.apply(
@@ -157,6 +162,6 @@ def system(model: Model, init: Callable[..., base.Variables], examples: int,
       encode=bind(lambda m, x, key=None: m.infer(x, key)[0]),
       decode=bind(lambda m, z: m.likelihood.mean(*m.outputs(z))),
       sample=bind(lambda m, key, n: m.sample(key, n)), examples=examples,
-      # At a step after all warm-up, so that validations compare.
+      # The step is after any warm-up, so that validations are comparable.
       valid=lambda variables, x, key: loss(variables, x, key, math.inf)[0],
       log_weight=bind(log_weight))

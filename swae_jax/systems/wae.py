@@ -13,47 +13,51 @@ from swae_jax.networks import base as networks
 from swae_jax.systems import autoencoder, base
 from swae_jax.systems.penalties import base as penalties
 
-CLOSE = .1  # Pre-training stops when the moments differ by less.
+CLOSE = .1  # Pre-training stops when `mismatch` is below this number.
 
 
 def squared(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
-  """||x - y||^2."""
+  """||x - image||^2.  [B]."""
   del output
   return losses.squared_error(x, image)
 
 
 def l2(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
-  """||x - y||."""
+  """||x - image||.  [B]."""
   # The gradient of the root at 0 is infinite.
   return jnp.sqrt(squared(x, output, image) + 1e-8)
 
 
 def l1(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
-  """The sum of |x - y|."""
+  """The sum of |x - image| over the pixels.  [B]."""
   del output
   return losses.power_error(x, image, p=1)
 
 
 def bce_l1(x: jax.Array, output: jax.Array, image: jax.Array) -> jax.Array:
-  """Cross entropy and absolute error, each the mean over the pixels."""
+  """Cross entropy plus absolute error, as a mean over the pixels.  [B]."""
   error = losses.power_error(x, nn.sigmoid(output), p=1)
   return (error - losses.log_bernoulli(x, output)) / x[0].size
 
 
-# x, output of the decoder, mean image, each [B, H, W, C] -> [B].
+# Each maps x, the output of the decoder and the mean image, all [B, H, W, C],
+# to a cost [B].
 COSTS: dict[str, Callable] = {
     'squared': squared, 'l2': l2, 'l1': l1, 'bce_l1': bce_l1}
 
 
 def noisy(key: jax.Array, x: jax.Array, std: float) -> jax.Array:
-  """Images plus normal noise, cut off at two deviations.  [B, H, W, C]."""
+  """Images plus normal noise within two standard deviations.  [B, H, W, C]."""
   if not std:
     return x
   return x + std * jax.random.truncated_normal(key, -2., 2., x.shape, x.dtype)
 
 
 def mismatch(z: jax.Array, z_prior: jax.Array) -> jax.Array:
-  """Mean squared differences of the means and of the covariances, summed."""
+  """Mean squared difference of the means plus that of the covariances.
+
+  z [N, D], z_prior [N, D] -> scalar.
+  """
   def moments(z):
     mean = z.mean(0, keepdims=True)
     covariance = jnp.matmul((z - mean).T, z - mean, precision='highest')
@@ -65,11 +69,11 @@ def mismatch(z: jax.Array, z_prior: jax.Array) -> jax.Array:
 
 def pretrain(codes: Callable, variables: base.Variables, draw: Callable,
              key: jax.Array, steps: int) -> base.Variables:
-  """Trains the encoder alone until its codes have the prior's moments.
+  """Trains only the encoder, until the codes have the moments of the prior.
 
   Args:
     codes: variables, key -> z [N, D], stats.
-    variables: of the model.
+    variables: the variables of the model.
     draw: key -> z_prior [N, D].
     key: random key.
     steps: the greatest number of steps of Adam.
@@ -118,38 +122,41 @@ def make(network: networks.Network, prior: priors.Prior,
 
   The loss is cost_scale * mean cost(x, D(z)) + weight * penalty(z, z_prior),
   where z are the codes of a batch and z_prior as many samples of the prior.
-  The penalty chooses the system: 'gan' and 'mmd' are the WAE-GAN and the
-  WAE-MMD of that paper (Algorithms 1 and 2), 'sliced' is the
+  With the penalties 'gan' and 'mmd' the system is the WAE-GAN and the WAE-MMD
+  of Tolstikhin et al. (Algorithms 1 and 2); with the penalty 'sliced' it is the
   sliced-Wasserstein autoencoder of Kolouri et al. 2018 (eq. 16).
 
   Args:
     network: makes the encoder and the decoder.
-    prior: the law of the codes.
+    prior: the law that the codes should have.
     penalty: compares codes with samples of the prior.
-    spec: of the data.
+    spec: facts about the data.
     latents: D, the dimension of a code.
     weight: lambda, the weight of the penalty.
-    growth: factor of the weight at each epoch after `growth_from`, without
-      end.  1 is a constant weight; the released code of Kolouri et al. has
-      1.1.
-    growth_from: the last epoch, counted from 0, with the first weight.
-    cost: of a reconstruction, summed over the pixels: the squared error, its
-      root 'l2', or the absolute error 'l1'; 'bce_l1' is the mean of cross
-      entropy plus absolute error over the pixels, the cost of Kolouri et al.
-    cost_scale: factor of the cost.  The paper has 1.  Its released code has
-      .05 for squared errors of images in [-1, 1], which equals .2 for images
-      in [0, 1], as they are here.
+    growth: each epoch after `growth_from` multiplies the weight by this factor,
+      up to the end of the run.  1 keeps the weight constant; the released code
+      of Kolouri et al. has 1.1.
+    growth_from: the last epoch, counted from 0, with the weight `weight`.
+    cost: cost of a reconstruction: 'squared' is the squared error summed over
+      the pixels, 'l2' the root of this sum, 'l1' the absolute error summed over
+      the pixels; 'bce_l1' is cross entropy plus absolute error, averaged over
+      the pixels, the cost of Kolouri et al.
+    cost_scale: factor of the cost.  Tolstikhin et al. have 1.  Their released
+      code has .05 for squared errors of images in [-1, 1]; for the images in
+      [0, 1] here, .2 is the same.
     encoder: 'deterministic', or 'gaussian' for a mean and a log-variance.
     input_noise: standard deviation of the noise on the encoder's input in
-      training.  The reconstruction is compared with the image without noise.
-    pretrain_steps: before the first step the encoder alone takes at most this
-      number of steps towards the mean and the covariance of the prior.
+      training.  The cost compares the reconstruction with the image without
+      noise.
+    pretrain_steps: the greatest number of steps in which, before training, only
+      the encoder learns: its codes approach the mean and the covariance of the
+      prior.
     pretrain_examples: the number of training images that pre-training uses.
   """
   if cost == 'bce_l1' and not spec.bounded:
     raise errors.UserError(
-        "--config.system.wae.cost=bce_l1 needs data in [0, 1]; these are not: "
-        'give --config.system.wae.cost=squared')
+        '--config.system.wae.cost=bce_l1 needs data in [0, 1], but this data '
+        'set has other values; give --config.system.wae.cost=squared')
   heads = 2 if encoder == 'gaussian' else 1
   model = autoencoder.Autoencoder(
       network.encoder(*[latents] * heads), network.decoder(spec.shape[-1]),

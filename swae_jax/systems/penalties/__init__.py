@@ -1,4 +1,7 @@
-"""Penalties of `wae`: make(prior, latents, **options) -> Penalty."""
+"""Penalties of the system `wae`: make(prior, latents, **options) -> Penalty.
+
+`base.Penalty` explains the result.
+"""
 from collections.abc import Callable
 
 from swae_jax.systems.penalties import (

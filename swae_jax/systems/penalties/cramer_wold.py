@@ -14,19 +14,19 @@ def make(prior: priors.Prior, latents: int, *, closed_form: bool = True,
   Args:
     prior: the standard normal law if `closed_form`, else any law.
     latents: D, the dimension of a code.
-    closed_form: compares the codes with N(0, I) itself, as the paper does;
-      otherwise with samples of the prior.
-    log: takes the logarithm of the distance, as the paper does.
+    closed_form: True compares the codes with N(0, I) itself, as the paper does;
+      False compares the codes with samples of the prior.
+    log: whether the penalty is the logarithm of the distance, as in the paper.
   """
   if closed_form and not priors.is_standard_normal(prior, latents):
     raise errors.UserError(
-        '--config.penalty.cramer_wold.closed_form=True is for the standard '
-        'normal prior; give closed_form=False for another')
+        '--config.penalty.cramer_wold.closed_form=True needs the standard '
+        'normal prior; give closed_form=False for another prior')
 
   def divergence(z, z_prior, key):
     del key
     value = losses.cramer_wold(z, None if closed_form else z_prior)
-    # Rounding can take a distance of 0 below it.
+    # Rounding can make a distance of 0 negative.
     return jnp.log(jnp.maximum(value, 1e-8)) if log else value
 
   return base.without_player('cramer_wold', divergence)

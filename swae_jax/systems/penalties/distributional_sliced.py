@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance over a law of directions that is trained."""
+"""Sliced Wasserstein distance over a trained law of directions."""
 from swae_jax import losses, options, priors
 from swae_jax.systems.penalties import base
 
@@ -14,7 +14,8 @@ def make(prior: priors.Prior, latents: int, *,
     latents: D, the dimension of a code.
     projections: L, the number of directions, drawn anew at each step.
     p: order of the distance; the penalty is its p-th power.
-    steps: steps of ascent of the map of directions, at each training step.
+    steps: steps of ascent in which the law of directions learns, at each step
+      of training.
     step_size: length of the first step of ascent.
     regularization: weight of the term that keeps the directions apart.
   """

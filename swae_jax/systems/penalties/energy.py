@@ -10,7 +10,7 @@ def make(prior: priors.Prior, latents: int) -> base.Penalty:
     prior: any law that can be sampled.
     latents: D, the dimension of a code.
   """
-  del prior, latents  # Samples of the prior are all that is needed.
+  del prior, latents  # The penalty needs only samples of the prior.
   return base.without_player(
       'energy_distance',
       lambda z, z_prior, key: losses.energy_distance(z, z_prior))

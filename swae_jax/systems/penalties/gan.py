@@ -1,4 +1,4 @@
-"""A critic that tells codes from samples of the prior."""
+"""Penalty by a critic that tells codes from samples of the prior."""
 from typing import Any
 
 import chex
@@ -16,25 +16,27 @@ def make(prior: priors.Prior, latents: int, *,
   """The penalty of WAE-GAN, with the critic as a second player.
 
   Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 1; with the
-  squared cost the adversarial autoencoder of Makhzani et al. 2016.  Model and
-  critic move at once, on one batch; Algorithm 1 moves the critic first, the
-  released code the model.  The weight of the penalty also scales the critic's
-  own loss, as in Algorithm 1; Adam does not notice this factor.
+  squared cost, the system is the adversarial autoencoder of Makhzani et al.
+  2016.  Model and critic take each step at the same time, on one batch;
+  Algorithm 1 moves the critic first, the released code moves the model first.
+  The weight of the penalty also scales the critic's own loss, as in Algorithm
+  1; Adam cancels this factor.
 
   Args:
-    prior: its log-density is used by `log_prior`.
+    prior: any law that can be sampled; `log_prior` needs its density.
     latents: D, the dimension of a code.
     width: units of each hidden layer of the critic.
     depth: hidden layers of the critic.
-    log_prior: adds log p(z) to the critic's logits.  The best logit is
-      log p(z) - log q(z), so the critic has only the second to learn.  The
-      released code calls this gan_p_trick, uses it for CelebA, and adds
-      densities [B] to logits [B, 1], which gives [B, B]; here the sum is [B].
+    log_prior: whether to add log p(z) to the critic's logits.  The best logit
+      is log p(z) - log q(z), so the critic then learns only log q(z).  The
+      released code uses this option for CelebA, under the name gan_p_trick.
+      The released code adds densities [B] to logits [B, 1], which gives [B, B];
+      here the sum is [B].
   """
   if log_prior and prior.log_prob is None:
     raise errors.UserError(
-        '--config.penalty.gan.log_prior=True needs a prior whose density is '
-        'known; give --config.prior.name=normal, or leave the option out')
+        '--config.penalty.gan.log_prior=True needs a prior with a known '
+        'density; give --config.prior.name=normal, or log_prior=False')
   network = critic.Critic(width, depth)
 
   def score(params: Any, z: jax.Array) -> jax.Array:
@@ -50,8 +52,8 @@ def make(prior: priors.Prior, latents: int, *,
   def terms(params: Any, z: jax.Array, z_prior: jax.Array,
             key: jax.Array) -> dict[str, jax.Array]:
     del key  # Nothing is drawn.
-    # Each player meets the other through stop_gradient, so that the gradient
-    # of the sum by a player is the gradient of its own loss alone.
+    # stop_gradient hides each player from the other player's loss, so that the
+    # gradient of the sum by one player is the gradient of its own loss.
     mine = params['critic']
     penalty = losses.generator_loss(score(jax.lax.stop_gradient(mine), z))
     game = losses.critic_loss(

@@ -12,8 +12,8 @@ def make(prior: priors.Prior, latents: int, *,
   Args:
     prior: any law that can be sampled.
     latents: D, the dimension of a code.
-    projections: the number of directions that the ascent starts from, drawn
-      anew at each step of training.
+    projections: the number of directions at which the ascent starts; each step
+      of training draws new directions.
     p: order of the distance; the penalty is its p-th power.
     steps: steps of ascent on the sphere, from each direction.
     step_size: length of the first step of ascent.

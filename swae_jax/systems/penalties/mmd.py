@@ -6,7 +6,8 @@ from typing import Literal
 from swae_jax import losses, options, priors
 from swae_jax.systems.penalties import base
 
-# Made from C, the expected squared distance of two samples of the prior.
+# Each maps a scale to a kernel: C, the expected squared distance between two
+# samples of the prior, times `kernel_scale`.
 KERNELS = {
     'imq': losses.imq,
     'imq_multiscale': functools.partial(losses.multiscale, losses.imq),
@@ -25,8 +26,8 @@ def make(prior: priors.Prior, latents: int, *,
     prior: its variance sets the scale of the kernel.
     latents: D, the dimension of a code.
     kernel: 'imq' is the kernel of the paper.  'imq_multiscale' is the sum of
-      seven such kernels in its released code, so its values are up to seven
-      times as large.  'rbf' is a Gaussian kernel.
+      seven such kernels in the released code; the values of the sum are up to
+      seven times as large.  'rbf' is a Gaussian kernel.
     kernel_scale: factor of the scale C = 2 D sigma^2 of the kernel, where
       sigma^2 is the variance of the prior along each axis.
   """

@@ -11,7 +11,7 @@ def make(prior: priors.Prior, latents: int, *,
   """Patrini et al., "Sinkhorn autoencoders", 2019; needs ott-jax.
 
   Args:
-    prior: its variance makes `epsilon` independent of its scale.
+    prior: the variance of this law sets the unit of `epsilon`.
     latents: D, the dimension of a code.
     epsilon: weight of the entropy, in units of the expected squared distance
       of two samples of the prior.

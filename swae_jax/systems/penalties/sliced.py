@@ -16,7 +16,7 @@ def make(prior: priors.Prior, latents: int, *,
     projections: L, the number of directions, drawn anew at each step.
     p: order of the distance; the penalty is its p-th power.
   """
-  del prior  # Its samples are all that is needed.
+  del prior  # The penalty needs only samples of the prior.
   return base.without_player(
       'sliced_wasserstein', lambda z, z_prior, key: losses.sliced_wasserstein(
           z, z_prior, priors.directions(key, projections, latents), p=p))
