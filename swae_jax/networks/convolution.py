@@ -118,7 +118,7 @@ def for_flax(upsampling: int = 1) -> Callable[..., jax.Array]:
               **options: Any) -> jax.Array:
     if any(options[name] not in (None, 1, ONE) for name in (
         'lhs_dilation', 'rhs_dilation', 'feature_group_count', 'precision')):
-      raise NotImplementedError(f'a convolution with {options}')
+      raise NotImplementedError(f'no convolution with {options} here')
     if isinstance(padding, str):
       padding = lax.padtype_to_pads(
           [n * upsampling for n in x.shape[1:3]], kernel.shape[:2], strides,

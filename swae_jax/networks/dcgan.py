@@ -111,7 +111,7 @@ def make(shape: Sequence[int], *,
   height, width = shape[:2]
   if height != width or height not in SIZES:
     raise errors.UserError(
-        f'network dcgan: images of {height}x{width}: it takes '
+        f'network dcgan: images of {height}x{width}: the network takes '
         f'{", ".join(f"{n}x{n}" for n in SIZES)}; resize the images, or choose '
         'another --config.network.name')
   size, start, doublings = SIZES[height]

@@ -76,7 +76,8 @@ def test_shapes_and_widths(side, maps, starts, channels):
 
 @pytest.mark.parametrize('shape', [(30, 30, 1), (28, 32, 1), (16, 16, 3)])
 def test_other_sizes_are_refused(shape):
-  said = re.escape(f'images of {shape[0]}x{shape[1]}: it takes 28x28, 32x32, ')
+  said = re.escape(f'images of {shape[0]}x{shape[1]}: the network takes 28x28, '
+                   '32x32, ')
   with pytest.raises(errors.UserError, match=said):
     dcgan.make(shape)
 
