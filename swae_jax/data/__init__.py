@@ -1,4 +1,4 @@
-"""Data sets: make(**options) -> base.Dataset, arrays in memory."""
+"""Data sets: make(**options) -> base.Dataset, with all arrays in memory."""
 from swae_jax.data import (
     celeba,
     cifar10,

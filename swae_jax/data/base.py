@@ -1,4 +1,4 @@
-"""The form of every data set: arrays in memory, and their provenance."""
+"""The form of every data set: arrays in memory, and the provenance."""
 import hashlib
 from typing import Any, NamedTuple
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from swae_jax import errors
 
-# A random stream for each split.  Another number changes every published score.
+# Seed of each split's random stream.  Another seed changes every published
+# score.
 BINARIZE_SEEDS = {'train': 7770, 'valid': 7771, 'test': 7772}
 
 
@@ -14,7 +15,7 @@ class Split(NamedTuple):
   """Examples and their classes.
 
   Attributes:
-    images: [N, H, W, C] uint8; float32 for points, which are no images.
+    images: [N, H, W, C] uint8; float32 for points instead of images.
     labels: [N] int32.
   """
   images: np.ndarray
@@ -25,15 +26,17 @@ class Dataset(NamedTuple):
   """Three splits, and their properties.
 
   Attributes:
-    name: of the data set.
-    train: examples to train with.
+    name: name of the data set.
+    train: examples for training.
     valid: examples for validation.
     test: examples for the test.
-    binarize: each step draws its training images anew, as Bernoulli.
-    bounded: scaled values lie in [0, 1], the range of a sigmoid.
+    binarize: whether each step draws its training images anew, as Bernoulli.
+    bounded: whether scaled values lie in [0, 1], the range of a sigmoid.
     classes: number of classes; labels lie in 0..classes - 1.
-    provenance: source, files and difference from the full set, kept with a run.
-    grey: the test images [N, H, W, C] before they were binarized, or None.
+    provenance: source, files and difference from the full set; a run keeps
+      this record.
+    grey: the test images [N, H, W, C] before the Bernoulli draw; None if the
+      test images are not binarized.
   """
   name: str
   train: Split
@@ -47,20 +50,23 @@ class Dataset(NamedTuple):
 
 
 def to_float(images: Any) -> Any:
-  """uint8 [...] -> float32 [...] in [0, 1]; float32 stays.  numpy or jax."""
+  """Scales uint8 [...] to float32 [...] in [0, 1]; float32 stays the same.
+
+  The argument and the result are both arrays of numpy, or both of JAX.
+  """
   if images.dtype == np.uint8:
-    # XLA turns a division by 255 into this product, and numpy does not.
+    # XLA replaces a division by 255 by this product; numpy divides.
     return images.astype(np.float32) * np.float32(1 / 255)
   return images
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-  """Float [...] -> uint8 [...]; clipped to [0, 1], rounded, NaN becomes 0."""
+  """Clips float [...] to [0, 1] and rounds to uint8 [...]; NaN becomes 0."""
   return np.rint(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
 
 
 def binarized(images: np.ndarray, seed: int) -> np.ndarray:
-  """A Bernoulli draw of grey images, uint8 [...] -> uint8 [...], 0 or 255."""
+  """Draws pixels as Bernoulli: uint8 [...] -> 0 or 255, uint8 [...]."""
   # r is uniform on 0..254, so P(r < v) is v / 255 exactly.
   r = np.random.default_rng(seed).integers(255, size=images.shape,
                                            dtype=np.uint8)
@@ -68,10 +74,10 @@ def binarized(images: np.ndarray, seed: int) -> np.ndarray:
 
 
 def binarize(dataset: Dataset) -> Dataset:
-  """The data set by the protocol of binary MNIST.
+  """Returns the data set in the protocol of binary MNIST.
 
-  Validation and test images are drawn once, here.  Training images stay grey:
-  each training step draws its batch anew.
+  This function draws the validation and test images, once.  Training images
+  stay grey: each training step draws its batch anew.
   """
   fixed = {
       split: part._replace(images=binarized(part.images, BINARIZE_SEEDS[split]))
@@ -81,14 +87,20 @@ def binarize(dataset: Dataset) -> Dataset:
 
 
 def fixed_train(dataset: Dataset) -> np.ndarray:
-  """Training images for evaluators: drawn once if they are binarized."""
+  """Training images [N, H, W, C] for evaluators, with one fixed Bernoulli draw.
+
+  The images of a data set without `binarize` stay the same.
+  """
   if dataset.binarize:
     return binarized(dataset.train.images, BINARIZE_SEEDS['train'])
   return dataset.train.images
 
 
 def fingerprint(dataset: Dataset) -> str:
-  """sha256 (hex) of all arrays of a data set, with their shapes and types."""
+  """sha256 (hex) of all arrays of a data set, with shapes and types.
+
+  Only tests call this function; it exists to show that two builds are equal.
+  """
   digest = hashlib.sha256()
   for split in (dataset.train, dataset.valid, dataset.test):
     for array in split:
@@ -98,7 +110,7 @@ def fingerprint(dataset: Dataset) -> str:
 
 
 def check(dataset: Dataset) -> Dataset:
-  """Returns the data set; raises UserError if it is not as described above."""
+  """Returns the data set; UserError if a split does not fit its description."""
   shape = dataset.train.images.shape[1:]
   for name in ('train', 'valid', 'test'):
     fault = _fault(dataset, name, getattr(dataset, name), shape)
@@ -108,7 +120,7 @@ def check(dataset: Dataset) -> Dataset:
 
 
 def _fault(dataset, name, split, shape):
-  """The fault of a split, in words, or None."""
+  """The fault of a split in words; None if there is no fault."""
   images, labels = split
   if images.ndim != 4 or len(images) == 0:
     return f'images must be [N, H, W, C] with N > 0, found {images.shape}'

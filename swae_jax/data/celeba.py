@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 178, 218  # Official sizes of a picture.
 CROP = 140
 PICTURES = ('img_align_celeba.zip', 'img_align_celeba',
             'celeba_10k_89x109.zip')
-# Lists of the split (0, 1, 2) and of the person of each picture.
+# Files with the split (0, 1, 2) and files with the person of each picture.
 PARTITION = ('list_eval_partition.txt', 'list_eval_partition.csv',
              'celeba_10k_list.csv')
 IDENTITY = ('identity_CelebA.txt', 'celeba_10k_list.csv')
@@ -32,7 +32,7 @@ NEEDED_IDENTITY = (
 
 
 def _close(width, height):
-  """The middle 140x140 of 178x218, scaled with the picture."""
+  """The middle 140x140 of 178x218 pixels; the box scales with the picture."""
   side = round(CROP * width / WIDTH)
   left, top = (width - side) // 2, (height - side) // 2
   return left, top, left + side, top + side
@@ -48,19 +48,21 @@ CROPS = {
 def make(*, dir: str = '', size: options.Count = 64,
          crop: Literal['none', 'close140'] = 'none',
          cache_dir: str = '') -> base.Dataset:
-  """CelebA [N, size, size, 3], from `dir` or `dir`/celeba; official splits.
+  """CelebA [N, size, size, 3] with the official splits.
 
-  162,770 pictures to train, 19,867 for validation and 19,962 for the test.
-  Systems see the pixels in [0, 1]; the released code of Tolstikhin et al. 2018
-  has them in [-1, 1].
+  The splits have 162,770 training, 19,867 validation and 19,962 test images.
+  Systems see pixels in [0, 1]; the released code of Tolstikhin et al. 2018 has
+  pixels in [-1, 1].
 
   Args:
-    dir: the folder of the data sets, or of CelebA.
+    dir: the folder of the data sets, which has a folder `celeba`, or the folder
+      of CelebA.
     size: height and width of the images.
     crop: 'none' squeezes the whole picture to a square, as in Sun & Guo 2021;
-      'close140' takes the 140x140 pixels in its middle, as in Tolstikhin et
-      al. 2018.
-    cache_dir: the folder for decoded pictures; if empty, beside the files.
+      'close140' takes the middle 140x140 pixels of the picture, as in
+      Tolstikhin et al. 2018.
+    cache_dir: the folder for decoded pictures; if empty, the folder of the
+      files.
   """
   how = pictures.Resize(size, 3, *CROPS[crop])
   made = {'crop': crop, 'size': size, 'version': 1}
@@ -74,7 +76,7 @@ def make(*, dir: str = '', size: options.Count = 64,
 
 
 def _listed(path, dir, how, made, cache_dir):
-  """The data set of the pictures at `path` that are in the lists."""
+  """The data set of all pictures at `path` that the lists name."""
   found = pictures.find(path)
   member = {name.rpartition('/')[2]: name for name in found.names}
   listed = files.find('celeba', dir, *PARTITION)
@@ -125,13 +127,13 @@ def _by_person(partition, dir):
       raise errors.DamagedData(f'{listed}: {name} is not there: fetch the file '
                                'again')
     digest = hashlib.sha256(str(persons[name]).encode()).digest()
-    # A hash: the split of a person does not depend on the other pictures.
+    # By a hash, the split of a person does not depend on the other pictures.
     out[name] = max(0, int.from_bytes(digest[:8]) % 10 - 7)
   return out
 
 
 def _column(path, column):
-  """{picture: number} of an official list, or of a csv file with a header."""
+  """{picture: number} from an official list or a csv file with a header."""
   try:
     with open(path, encoding='utf-8', newline='') as file:
       if path.suffix == '.txt':
@@ -144,8 +146,9 @@ def _column(path, column):
       raise ValueError('a partition is not 0, 1 or 2')
     return out
   except (OSError, KeyError, TypeError, ValueError) as e:
-    raise errors.DamagedData(f'{path}: no list of pictures and their {column} '
-                             f'({e}): fetch the file again') from e
+    raise errors.DamagedData(
+        f'{path}: the file is not a list of pictures and their {column} ({e}): '
+        'fetch the file again') from e
 
 
 def _prepared(folder, how, made, cache_dir):

@@ -16,7 +16,7 @@ SUB_TEST = 3000  # Test images of these classes.
 
 STEMS = (*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch')
 # sha1 of the official data_batch_1.bin ... test_batch.bin: records of a label
-# and 3,072 bytes of planes.  Other forms are converted to this one first.
+# and 3,072 bytes of planes.  The code converts other forms to this form.
 SHA1 = (
     'aadd24acce27caa71bf4b10992e9e7b2d74c2540',
     'c0ba65cce70568cd57b4e03e9ac8d2a5367c1795',
@@ -27,40 +27,40 @@ SHA1 = (
 )
 FULL = ('cifar-10-batches-bin', 'cifar-10-binary.tar.gz',
         'cifar-10-batches-py', 'cifar-10-python.tar.gz')
-SUB = 'cifar10_sub.npz'  # images, labels, split (0 train, 1 test), index.
-# sha256 of the records of both splits in SUB, each followed by its index.
+SUB = 'cifar10_sub.npz'  # Has images, labels, split (0 train, 1 test), index.
+# sha256 of the records of both splits in SUB; after each split comes its index.
 SUB_SHA256 = (
     'a4cc68d0c0b89f95c2b14e11b9fde5806a1dd5b14277a62cf3aa208216e483f4')
 
 
 def make(*, dir: str = '') -> base.Dataset:
-  """CIFAR-10 [N, 32, 32, 3]: 40,000 to train, 10,000 valid, 10,000 test.
+  """CIFAR-10 [N, 32, 32, 3]: 40,000 training, 10,000 valid, 10,000 test images.
 
-  Systems see the pixels in [0, 1].
+  Systems see pixels in [0, 1].
 
   Args:
     dir: the folder of the data sets, or of CIFAR-10.
   """
   path = files.find('cifar10', dir, *FULL)
   if path is None:
-    raise files.missing('cifar10', dir, f'none of {", ".join(FULL)}')
+    raise files.missing('cifar10', dir, f'one of {", ".join(FULL)}')
   return _dataset('cifar10', path, range(10), _full(path),
                   {'sha1': dict(zip(STEMS, SHA1, strict=True))},
                   'none: the full set')
 
 
 def make_sub(*, dir: str = '') -> base.Dataset:
-  """The birds, cats and ships of CIFAR-10, as classes 0, 1 and 2.
+  """Birds, cats and ships of CIFAR-10 [N, 32, 32, 3], as classes 0, 1 and 2.
 
-  12,029 images to train, 2,971 for validation and 3,000 for the test.  Systems
-  see the pixels in [0, 1].
+  The splits have 12,029 training, 2,971 validation and 3,000 test images.
+  Systems see pixels in [0, 1].
 
   Args:
     dir: the folder of the data sets, or of CIFAR-10.
   """
   path = files.find('cifar10', dir, *FULL, SUB)
   if path is None:
-    raise files.missing('cifar10_sub', dir, f'none of {", ".join(FULL)}, {SUB}')
+    raise files.missing('cifar10_sub', dir, f'one of {", ".join(FULL)}, {SUB}')
   if path.name == SUB:
     parts = _sub(path)
     digests = {'sha256_of_records': SUB_SHA256}
@@ -95,7 +95,7 @@ def _dataset(name, path, classes, records, digests, difference):
 
 
 def _full(path):
-  """Records uint8 [N, 3073] of train, valid, test; each batch checked."""
+  """Checked records uint8 [N, 3073] of train, of valid and of test."""
   binary = 'bin' in path.name
   names = [f'{stem}.bin' if binary else stem for stem in STEMS]
   contents = _folder(path, names) if path.is_dir() else _tar(path, names)
@@ -118,7 +118,7 @@ def _folder(path, names):
 
 
 def _tar(path, names):
-  """{name: content} of an archive; nothing is unpacked on disk."""
+  """{name: content} of an archive, read without a copy on disk."""
   contents = {}
   try:
     with tarfile.open(path) as tar:
@@ -127,7 +127,7 @@ def _tar(path, names):
         if name in names and (file := tar.extractfile(member)):
           contents[name] = file.read()
   except (OSError, EOFError, tarfile.TarError, zlib.error) as e:
-    fault = ' '.join(str(e).split())  # A line for each compression tried.
+    fault = ' '.join(str(e).split())  # tarfile has a line for each compression.
     raise errors.DamagedData(
         f'{path}: damaged tar file of {path.stat().st_size} bytes ({fault}): '
         'fetch the file again') from e
@@ -135,18 +135,19 @@ def _tar(path, names):
 
 
 def _unpickled(where, content):
-  """A batch of the Python version, in the form of the binary version."""
+  """Converts a batch of the Python version to the binary version."""
   try:
     batch = pickles.loads(content, encoding='bytes')
     labels = np.asarray(batch[b'labels'], np.uint8)
     return np.concatenate([labels[:, None], batch[b'data']], 1).tobytes()
   except Exception as e:  # Damaged pickles raise almost anything.
     raise errors.DamagedData(
-        f'{where}: no pickled batch ({e}): take cifar-10-binary.tar.gz') from e
+        f'{where}: the file is not a pickled batch ({e}): use '
+        'cifar-10-binary.tar.gz instead') from e
 
 
 def _sub(path):
-  """Records of train, valid, test of the three classes."""
+  """Records uint8 [N, 3073] of the three classes: train, valid and test."""
   images, labels, split, index = files.npz(
       path, 'images', 'labels', 'split', 'index')
   try:
@@ -157,8 +158,8 @@ def _sub(path):
         (records[split == part], index[split == part].astype('<i4'))
         for part in (0, 1))
   except (IndexError, ValueError) as e:
-    raise errors.DamagedData(f'{path}: no arrays of such a subset ({e}): fetch '
-                             'the file again') from e
+    raise errors.DamagedData(f'{path}: the arrays do not fit the subset ({e}): '
+                             'fetch the file again') from e
   content = b''.join(array.tobytes() for array in (*train, *test))
   files.check(path, hashlib.sha256(content).hexdigest(), SUB_SHA256,
               'sha256 (of records)')

@@ -12,28 +12,28 @@ from swae_jax.data.formats import files, pictures
 OBJECTS, VIEWS = 20, 72
 TRAIN, VALID = 1040, 200  # The other 200 are for the test.
 SPLIT_SEED = 14
-# sha256 of the 32x32 images, object by object, in the order of the views.
+# sha256 of the 32x32 images, ordered by object, then by view.
 SHA256 = '401b0d932d09d129b025304688689ae33c73fd49fe7ee88d6403ae4b36de5655'
 CHOICES = ('coil-20-proc.zip', 'coil-20-proc', 'coil20_128.npz', 'COIL20.mat')
 
 
 def make(*, dir: str = '') -> base.Dataset:
-  """COIL-20 [N, 32, 32, 1], grey: 1,040 to train, 200 valid, 200 test.
+  """COIL-20 [N, 32, 32, 1], grey: 1,040 training, 200 valid, 200 test images.
 
   A pixel is the rounded mean of 4x4 pixels of the 128x128 images.  Systems see
-  the pixels in [0, 1].
+  pixels in [0, 1].
 
   Args:
     dir: the folder of the data sets, or of COIL-20.
   """
   path = files.find('coil20', dir, *CHOICES)
   if path is None:
-    raise files.missing('coil20', dir, f'none of {", ".join(CHOICES)}')
+    raise files.missing('coil20', dir, f'one of {", ".join(CHOICES)}')
   images = _read(path)
   files.check(path, hashlib.sha256(images.tobytes()).hexdigest(), SHA256,
               'sha256 (of the 32x32 images)')
   labels = np.repeat(np.arange(OBJECTS, dtype=np.int32), VIEWS)
-  # RandomState: NumPy promises that its stream stays.
+  # NumPy promises never to change the stream of RandomState.
   order = np.random.RandomState(SPLIT_SEED).permutation(len(images))
   parts = np.split(order, [TRAIN, TRAIN + VALID])
   return base.check(base.Dataset(
@@ -48,14 +48,14 @@ def make(*, dir: str = '') -> base.Dataset:
 
 
 def _read(path):
-  """All images uint8 [1440, 32, 32, 1], from a file of any form."""
+  """All images uint8 [1440, 32, 32, 1], from any file of CHOICES."""
   if path.suffix == '.mat':
     sums = _mat_sums(path)
   else:
     large = _npz(path) if path.suffix == '.npz' else _pngs(path)
     blocks = large.reshape(-1, 32, 4, 32, 4).astype(np.uint16)
     sums = blocks.sum((2, 4), dtype=np.uint16)
-  return ((sums + 8) // 16).astype(np.uint8)[..., None]  # Halves go up.
+  return ((sums + 8) // 16).astype(np.uint8)[..., None]  # .5 rounds up.
 
 
 def _damaged(path, fault):
@@ -63,7 +63,7 @@ def _damaged(path, fault):
 
 
 def _npz(path):
-  """Images [1440, 128, 128, 1] of the file's array `images`."""
+  """The array `images` [1440, 128, 128, 1] of the file."""
   images, = files.npz(path, 'images')
   if images.shape != (OBJECTS * VIEWS, 128, 128, 1) or images.dtype != np.uint8:
     raise _damaged(path, f'images are {images.dtype} {list(images.shape)}')
@@ -71,12 +71,12 @@ def _npz(path):
 
 
 def _mat_sums(path):
-  """Sums of 4x4 pixels [1440, 32, 32], from their means in [0, 1]."""
-  import scipy.io  # Slow to import, and only needed here.
+  """Sums of 4x4 pixels [1440, 32, 32], from the file's means in [0, 1]."""
+  import scipy.io  # The import is slow, and only this function needs it.
   try:
     fea = scipy.io.loadmat(path)['fea']
   except Exception as e:  # Damaged files raise almost anything.
-    raise _damaged(path, f'no MATLAB file with fea ({e})') from e
+    raise _damaged(path, f'the file is not a MATLAB file with fea ({e})') from e
   fea = fea.T if fea.shape == (1024, OBJECTS * VIEWS) else fea
   if fea.shape != (OBJECTS * VIEWS, 1024):
     raise _damaged(path, f'fea is {list(fea.shape)}, expected [1440, 1024]')
@@ -96,6 +96,6 @@ def _pngs(path):
   wanted = [(o, v) for o in range(OBJECTS) for v in range(VIEWS)]
   lost = [f'obj{o + 1}__{v}.png' for o, v in wanted if (o, v) not in by_number]
   if lost:
-    raise _damaged(path, f'{len(lost)} pictures are not there, {lost[0]} first')
+    raise _damaged(path, f'{len(lost)} pictures are missing, first {lost[0]}')
   how = pictures.Resize(128, 1, Image.Resampling.NEAREST, pictures.full_box)
   return pictures.decode(found, [by_number[key] for key in wanted], how)

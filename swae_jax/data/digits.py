@@ -13,12 +13,13 @@ TRAIN, VALID = 1297, 200  # The other 300 are for the test.
 
 
 def make(*, binarize: bool = False) -> base.Dataset:
-  """Digits [N, 8, 8, 1]: 1,297 to train, 200 valid, 300 test.
+  """Digits [N, 8, 8, 1]: 1,297 training, 200 valid and 300 test images.
 
-  Systems see the pixels in [0, 1].
+  Systems see pixels in [0, 1].
 
   Args:
-    binarize: draw pixels as Bernoulli, as in binary MNIST.
+    binarize: draws pixels as Bernoulli: anew at each training step, once for
+      validation and test.
   """
   images, labels = _load()
   order = np.random.default_rng(SPLIT_SEED).permutation(len(images))
@@ -38,7 +39,7 @@ def make(*, binarize: bool = False) -> base.Dataset:
 
 def _load():
   """All digits uint8 [1797, 8, 8, 1] and their labels int32 [1797]."""
-  from sklearn import datasets  # Its import takes a second.
+  from sklearn import datasets  # This import takes a second.
   found: Any = datasets.load_digits()
   grey = found.images.astype(np.uint8)  # 0..16
   content = grey.tobytes() + found.target.astype(np.uint8).tobytes()

@@ -9,7 +9,7 @@ from swae_jax import errors, options
 from swae_jax.data import base
 from swae_jax.data.formats import cache, files, pictures
 
-# A share of the pictures that is held out.
+# Share of the pictures for validation or for the test.
 Held = Annotated[float, options.Range(0, 1, open_low=True, open_high=True)]
 CROPS = {'centre': pictures.centre_box, 'none': pictures.full_box}
 
@@ -19,7 +19,7 @@ def make(*, dir: str = '', size: options.Count = 64,
          crop: Literal['centre', 'none'] = 'centre',
          valid: Held = .1, test: Held = .1, seed: options.CountOrZero = 0,
          cache_dir: str = '') -> base.Dataset:
-  """Pictures [N, size, size, channels] of all of `dir`.
+  """All pictures of a folder, [N, size, size, channels].
 
   Args:
     dir: the folder of the pictures.
@@ -29,25 +29,26 @@ def make(*, dir: str = '', size: options.Count = 64,
       whole picture to a square.
     valid: the share of pictures for validation.
     test: the share of pictures for the test.
-    seed: draws these shares, by the names of the pictures alone.
+    seed: seed of the split; a split depends on the seed and the names of the
+      pictures only.
     cache_dir: the folder for decoded pictures; if empty, `dir`.
   """
   if valid + test >= 1:
     raise errors.UserError(
-        f'--config.data.folder.valid={valid} and test={test}: together they '
-        'must be less than 1')
+        f'--config.data.folder.valid={valid} and test={test}: the sum of both '
+        'shares must be less than 1')
   path = files.folders('folder', dir)[1] if dir else None
   if path is None or not path.is_dir():
     raise errors.MissingData(
-        f'folder: there is no folder {dir!r}: name the one that holds the '
-        'pictures with --config.data.dir=DIR')
+        f'folder: there is no folder {dir!r}: give the folder of the pictures '
+        'with --config.data.dir=DIR')
   found = pictures.find(path)
   classes = _classes(found)
   names = sorted(found.names, key=lambda name: hashlib.sha256(
       f'{seed}/{name}'.encode()).digest())
   made = {'size': size, 'channels': channels, 'crop': crop, 'version': 1}
   how = pictures.Resize(size, channels, Image.Resampling.LANCZOS, CROPS[crop])
-  # In the order of the names, so that all splits share one cache.
+  # The order is that of the names, so that every seed shares one cache.
   images, cached = cache.images(
       cache_dir or path, 'folder', {**made, 'pictures': found.digest},
       lambda: pictures.decode(found, found.names, how))
@@ -72,21 +73,23 @@ def make(*, dir: str = '', size: options.Count = 64,
 
 
 def _classes(found):
-  """Names of the subfolders, sorted; [] if there are none."""
+  """Sorted names of the subfolders; [] if there is no subfolder."""
   if len(found.names) < 3:
     raise errors.MissingData(
         f'folder: {found.path} has {len(found.names)} pictures '
-        f'({", ".join(pictures.SUFFIXES)}), and three splits need three')
+        f'({", ".join(pictures.SUFFIXES)}), but three splits need three '
+        'pictures')
   nested = {'/' in name for name in found.names}
   if len(nested) > 1:
     loose = next(name for name in found.names if '/' not in name)
     raise errors.UserError(
         f'folder: {found.path} has pictures in subfolders and beside them, '
-        f'such as {loose}: put all in subfolders, one for each class, or none')
+        f'such as {loose}: put either every picture or no picture into a '
+        'subfolder; each subfolder is a class')
   return sorted({name.partition('/')[0] for name in found.names
                  if '/' in name})
 
 
 def _held(count, valid, test):
-  """Numbers of pictures for valid and for test, each at least one."""
+  """The numbers of pictures for valid and for test, each at least 1."""
   return max(1, round(valid * count)), max(1, round(test * count))

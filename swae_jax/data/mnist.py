@@ -36,21 +36,22 @@ FILES = {
 
 
 def make(*, dir: str = '', binarize: bool = True) -> base.Dataset:
-  """MNIST [N, 28, 28, 1]: 50,000 to train, 10,000 valid, 10,000 test.
+  """MNIST [N, 28, 28, 1]: 50,000 training, 10,000 valid and 10,000 test images.
 
-  The released codes of the papers train with all 60,000; here the last 10,000
-  of them are the validation split.  Systems see the pixels in [0, 1].
+  The released codes of the papers train with all 60,000 training images; here
+  the last 10,000 of these images are the validation split.  Systems see pixels
+  in [0, 1].
 
   Args:
     dir: the folder of the data sets, or of MNIST.
-    binarize: draw pixels as Bernoulli: anew at each training step, once for
+    binarize: draws pixels as Bernoulli: anew at each training step, once for
       validation and test.
   """
   return _make('mnist', dir, binarize)
 
 
 def make_fashion(*, dir: str = '', binarize: bool = True) -> base.Dataset:
-  """Fashion-MNIST [N, 28, 28, 1], with the sizes and range of MNIST.
+  """Fashion-MNIST [N, 28, 28, 1], with the splits and the range of MNIST.
 
   Args:
     dir: the folder of the data sets, or of Fashion-MNIST.
@@ -86,12 +87,12 @@ def _make(name, dir, binarize):
 
 
 def _prepared(name, folder):
-  """The arrays of the idx files from a set of tensorflow-datasets, checked."""
+  """The arrays of the four idx files, from tensorflow-datasets; checked."""
   arrays = []
   for split, part in zip(('train', 'test'),
                          tfds.splits(folder, 'train', 'test'), strict=True):
     order = tfds.original_order(split, len(part))
-    # Reading in the order of the file takes a third of the time.
+    # To read in the order of the file takes a third of the time.
     examples = [part[i] for i in range(len(part))]
     images = np.stack([example['image'][..., 0] for example in examples])
     labels = np.asarray([example['label'] for example in examples], np.uint8)
@@ -111,8 +112,8 @@ def _split(images, labels):
 
 
 def _path(name, dir, file):
-  """The path of `file`, gzipped or plain, or None."""
-  # Both sets name their files alike: the folder of the set goes first.
+  """The path of `file`, gzipped or plain; None if there is no such file."""
+  # Both sets have files of the same names: the folder of the set comes first.
   for folder in files.folders(name, dir):
     for path in (folder / f'{file}.gz', folder / file):
       if path.is_file():

@@ -1,4 +1,4 @@
-"""Points of known laws, which are no images: float32 [N, 1, 1, d]."""
+"""Points of known laws instead of images: float32 [N, 1, 1, d]."""
 from typing import Annotated
 
 import numpy as np
@@ -12,16 +12,16 @@ Size = Annotated[int, options.Range(10)]
 
 def gmm(*, dim: options.Count = 10, modes: options.Count = 5,
         std: options.Positive = .2, size: Size = 10000) -> base.Dataset:
-  """Mixture of Gaussians at (k, ..., k), k < modes; the label is the mode.
+  """Mixture of normal laws at (k, ..., k), k < modes; the label is the mode k.
 
-  The data of figure 1 of Sun & Guo 2021.
+  These points [N, 1, 1, dim] are the data of figure 1 of Sun & Guo 2021.
 
   Args:
-    dim: axes of a point.
+    dim: number of axes of a point.
     modes: number of normal laws.
     std: standard deviation of each axis within a mode.
-    size: points to train with; a tenth of this number is for validation, and
-      as many for the test.
+    size: number of training points; validation and test have a tenth of this
+      number each.
   """
   def draw(rng, n):
     labels = rng.integers(modes, size=n)
@@ -35,12 +35,13 @@ def swiss_roll(*, size: Size = 10000,
                bins: options.Count = 10) -> base.Dataset:
   """A rolled-up rectangle in R^3; the label is the bin along the spiral.
 
-  The data of figure 7 of Kolouri et al. 2018: a surface of two dimensions.  The
-  spiral has one and a half turns and ends at radius 1; the height is in
-  [-1, 1].
+  These points [N, 1, 1, 3] are the data of figure 7 of Kolouri et al. 2018, a
+  surface of two dimensions.  The spiral has one and a half turns and ends at
+  radius 1; the height is in [-1, 1].
 
   Args:
-    size: points to train with, as in `gmm`.
+    size: number of training points; validation and test have a tenth of this
+      number each.
     bins: the number of labels; all bins have the same mass.
   """
   def draw(rng, n):

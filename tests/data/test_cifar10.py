@@ -145,7 +145,7 @@ def test_the_subset_file_says_what_it_lacks(tmp_path, images, monkeypatch):
     {'images': np.zeros((3, 2))}, {'split': np.zeros(1)}])
 def test_a_subset_of_other_shapes_is_damaged(tmp_path, images, change):
   write_sub(tmp_path, *images, **change)
-  with pytest.raises(errors.DamagedData, match='no arrays of such a subset'):
+  with pytest.raises(errors.DamagedData, match='do not fit the subset'):
     cifar10.make_sub(dir=str(tmp_path))
 
 

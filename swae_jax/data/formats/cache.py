@@ -1,4 +1,4 @@
-"""Decoded images on disk: decoding takes minutes, reading takes seconds."""
+"""A cache of decoded images: to decode takes minutes, to read takes seconds."""
 from collections.abc import Callable
 import contextlib
 import hashlib
@@ -17,13 +17,13 @@ from swae_jax.data.formats import files
 def images(folder: str | os.PathLike[str], name: str, source: Any,
            make: Callable[[], np.ndarray]
            ) -> tuple[np.ndarray, pathlib.Path | None]:
-  """make(), or the array that an earlier call has kept.
+  """Returns the array that an earlier call has kept, or else make().
 
   Args:
-    folder: of the kept files.
+    folder: the folder of the cache.
     name: the start of the name of the file.
-    source: everything that the array depends on, as JSON has it; each source
-      has a file of its own.
+    source: everything that the array depends on, as values of JSON; each source
+      has its own file.
     make: () -> the array.
 
   Returns:
@@ -31,7 +31,7 @@ def images(folder: str | os.PathLike[str], name: str, source: Any,
   """
   key = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
   path = pathlib.Path(folder).expanduser() / f'{name}-{key[:16]}.npz'
-  # npz has a checksum: a damaged file is made anew, as a missing one.
+  # npz files have a checksum: the cache replaces a damaged file.
   with contextlib.suppress(errors.DamagedData):
     return files.npz(path, 'images')[0], path
   array = make()
@@ -39,18 +39,18 @@ def images(folder: str | os.PathLike[str], name: str, source: Any,
 
 
 def _write(path, array):
-  """Writes the whole file or none; returns whether the file is there."""
-  # A name of its own: several processes may write the same file at once.
+  """Writes the whole file or no file; returns whether the file exists."""
+  # Each call has its own name, because processes may write at the same time.
   part = path.with_name(f'{path.name}.{uuid.uuid4().hex}')
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.parent.stat().st_mode & 0o222:
-      return False  # Even root, who could write, leaves such a folder.
+      return False  # Root could write here, but a read-only folder stays as is.
     with open(part, 'wb') as file:
       np.savez(file, images=array)
     os.replace(part, path)
     return True
-  except OSError:  # Read-only, or full: the next run decodes again.
+  except OSError:  # The disk is read-only or full; the next run decodes again.
     with contextlib.suppress(OSError):
       part.unlink()
     return False

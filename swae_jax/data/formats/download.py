@@ -1,4 +1,4 @@
-"""Downloads by pooch: a file is checked before it gets its name."""
+"""Downloads by pooch, which checks a file before the file gets its name."""
 import pathlib
 import sys
 import threading
@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 
 from swae_jax import errors
 
-CONNECT, STALL = 5, 20  # seconds without an answer, and within a download
+CONNECT, STALL = 5, 20  # greatest wait in seconds: for an answer, for more data
 
 
 class File(NamedTuple):
-  """A file that can be fetched."""
-  name: str
-  urls: tuple[str, ...]  # mirrors, tried in this order
-  md5: str = ''  # as published; '' where nobody has published one
+  """A file on one or more servers."""
+  name: str  # name of the file
+  urls: tuple[str, ...]  # addresses; `fetch` tries them in this order
+  md5: str = ''  # published md5 (hex); '' if nobody has published an md5
 
 
 def fetch(file: File, path: pathlib.Path) -> None:
@@ -29,25 +29,25 @@ def fetch(file: File, path: pathlib.Path) -> None:
     import requests
   except ImportError as e:
     raise errors.UserError(
-        f'{file.name} is fetched by pooch ({e}): pip install pooch') from e
+        f'{file.name}: downloads need pooch ({e}): pip install pooch') from e
   pooch.get_logger().setLevel('ERROR')
-  # A server that packs a .gz file again would change its digest.
+  # A server that compresses a .gz file again would change its digest.
   downloader: Any = pooch.HTTPDownloader(
       progressbar=sys.stderr.isatty(), chunk_size=1 << 16,
       timeout=(CONNECT, STALL), headers={'Accept-Encoding': 'identity'})
-  fault: errors.UserError = errors.MissingData('it has no address')
+  fault: errors.UserError = errors.MissingData('the file has no address')
   for url in file.urls:
     try:
       _knock(requests, url)
       pooch.retrieve(url, f'md5:{file.md5}' if file.md5 else None,
                      path.name, path.parent, downloader=downloader)
-      path.chmod(0o644)  # Pooch leaves the file to its owner alone.
+      path.chmod(0o644)  # Pooch lets only the owner read the file.
       return
     except (requests.RequestException, TimeoutError) as e:
       fault = errors.MissingData(f'{url} cannot be fetched ({_reason(e)})')
     except ValueError as e:
       fault = errors.DamagedData(
-          f'{url}: another content came, expected md5 {file.md5} ({e})')
+          f'{url} gave another content, expected md5 {file.md5} ({e})')
     except OSError as e:
       raise errors.UserError(f'{path} cannot be written: {e.strerror}') from e
   where = f'{file.urls[0]}{f" (md5 {file.md5})" if file.md5 else ""}'
@@ -57,14 +57,14 @@ def fetch(file: File, path: pathlib.Path) -> None:
 
 
 def _knock(requests, url: str) -> None:
-  """Raises TimeoutError where no server answers within CONNECT seconds."""
-  # A thread: a time limit of requests counts for each of the addresses of a
-  # name anew, and does not count for looking up the name.
+  """Raises TimeoutError if no server answers within CONNECT seconds."""
+  # A thread limits the whole time.  The time limit of requests starts anew for
+  # each address of a name and leaves out the look-up of the name.
   def ask():
     try:
       requests.head(url, timeout=CONNECT)
     except requests.RequestException:
-      pass  # The download itself says what is wrong.
+      pass  # The download itself reports the error.
 
   thread = threading.Thread(target=ask, daemon=True)
   thread.start()
@@ -74,6 +74,6 @@ def _knock(requests, url: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-  """The innermost cause in words: requests wraps it several times."""
+  """The innermost cause in words; requests wraps a cause several times."""
   chain = errors.chain(error)
   return ' '.join(str(chain[-1]).split()) or type(chain[-1]).__name__

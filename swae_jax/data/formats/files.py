@@ -1,4 +1,4 @@
-"""Files of a data set: where they are looked for, and their digests."""
+"""Files of a data set: the folders to search, readers and digests."""
 import hashlib
 import os
 import pathlib
@@ -9,13 +9,13 @@ from swae_jax import errors
 
 
 def folders(name: str, dir: str) -> tuple[pathlib.Path, ...]:
-  """The folders of a data set: `dir`/`name`, then `dir`; () without a dir."""
+  """The folders to search: `dir`/`name`, then `dir`; () if `dir` is empty."""
   root = pathlib.Path(dir).expanduser()
   return (root / name, root) if dir else ()
 
 
 def find(name: str, dir: str, *choices: str) -> pathlib.Path | None:
-  """The first of the files or folders `choices` that exists, or None."""
+  """The path of the first existing file or folder of `choices`, or None."""
   for choice in choices:
     for folder in folders(name, dir):
       if (folder / choice).exists():
@@ -24,11 +24,11 @@ def find(name: str, dir: str, *choices: str) -> pathlib.Path | None:
 
 
 def missing(name: str, dir: str, needed: str) -> errors.MissingData:
-  """The error for a missing file: its name, the folders, and what to do."""
+  """The error for a missing file, with its name, the folders and a remedy."""
   where = ' nor in '.join(str(folder) for folder in folders(name, dir))
-  where = f'is not in {where}' if dir else 'is needed, but no folder is given'
+  where = f'but is neither in {where}' if dir else 'but no folder is given'
   return errors.MissingData(
-      f'{name}: {needed} {where}: name the folder that holds it with '
+      f'{name}: {needed} is needed, {where}: give the folder with '
       f'--config.data.dir=DIR, or run swae prepare {name} '
       '--data_dir=DIR')
 
@@ -51,9 +51,9 @@ def check(path: str | os.PathLike[str], found: str, expected: str,
 
 
 def npz(path: str | os.PathLike[str], *keys: str) -> list[np.ndarray]:
-  """The arrays `keys` of an npz file."""
+  """The arrays `keys` of an npz file; DamagedData if this fails."""
   try:
-    # np.load alone leaves damaged files open.
+    # np.load itself leaves damaged files open.
     with open(path, 'rb') as file, np.load(file) as found:
       return [found[key] for key in keys]
   except Exception as e:  # NumPy raises almost anything for damaged files.

@@ -15,7 +15,10 @@ GZIP = b'\x1f\x8b'
 
 
 def read(path: pathlib.Path, sha256: str) -> np.ndarray:
-  """The uint8 array of a file whose unpacked content has this digest."""
+  """The uint8 array of an idx file; DamagedData if the digest differs.
+
+  `sha256` is the digest of the unpacked content.
+  """
   content = _unpacked(path)
   array = _parse(path, content)
   found = hashlib.sha256(content).hexdigest()
@@ -30,7 +33,7 @@ def _unpacked(path):
     content = path.read_bytes()
   except OSError as e:
     raise errors.UserError(f'{path}: cannot be read: {e.strerror}') from e
-  # The content decides, not the name: some tools unpack and keep the name.
+  # The content decides: some tools unpack a file and keep its name.
   if not content.startswith(GZIP):
     return content
   try:
@@ -44,7 +47,7 @@ def _parse(path, content):
   """The array; raises DamagedData if the header and the size disagree."""
   if len(content) < 4 or not content.startswith(UINT8):
     raise errors.DamagedData(
-        f'{path}: no idx file of bytes: starts with {content[:4].hex()!r}, '
+        f'{path}: no idx file of bytes: it starts with {content[:4].hex()!r}, '
         'expected 000008 and the number of axes: fetch the file again')
   ndim = content[3]
   start = 4 + 4 * ndim

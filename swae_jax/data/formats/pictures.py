@@ -18,18 +18,18 @@ from swae_jax import errors
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
 MODES = {1: 'L', 3: 'RGB'}
-CHUNK = 64  # Pictures of a task; a task costs more than a small picture.
+CHUNK = 64  # Pictures of a task; a task costs more than one small picture.
 
 
 class Pictures(NamedTuple):
   """The pictures of a folder or a zip file.
 
   Attributes:
-    path: of the folder or zip file.
-    names: of the pictures, sorted, with `/` between folders.
+    path: path of the folder or zip file.
+    names: sorted names of the pictures, with `/` between folders.
     read: name -> bytes of the file.
-    digest: of names and sizes, and of checksums in a zip file or times in a
-      folder; the bytes themselves are not read.
+    digest: sha256 (hex) of names, sizes, and checksums (zip file) or times
+      (folder); the digest does not read the pictures.
   """
   path: pathlib.Path
   names: list[str]
@@ -44,7 +44,7 @@ class Resize(NamedTuple):
     size: height and width of the array.
     channels: 1 for grey, 3 for colour.
     resample: the filter of Pillow.
-    box: width, height -> the part that is kept: left, top, right, bottom.
+    box: width, height -> left, top, right, bottom of the crop.
   """
   size: int
   channels: int
@@ -53,24 +53,24 @@ class Resize(NamedTuple):
 
 
 def full_box(width: int, height: int) -> tuple[int, int, int, int]:
-  """The whole picture."""
+  """The box of the whole picture: left, top, right, bottom."""
   return 0, 0, width, height
 
 
 def centre_box(width: int, height: int) -> tuple[int, int, int, int]:
-  """The largest square in the middle."""
+  """The box of the largest square in the middle: left, top, right, bottom."""
   side = min(width, height)
   left, top = (width - side) // 2, (height - side) // 2
   return left, top, left + side, top + side
 
 
 def find(path: pathlib.Path) -> Pictures:
-  """The pictures in the folder or zip file at `path`."""
+  """Lists the pictures in the folder or zip file at `path`."""
   return _in_folder(path) if path.is_dir() else _in_zip(path)
 
 
 def _wanted(name):
-  """Whether a file is a picture, and not one that a system hides."""
+  """Whether a file is a picture that the operating system does not hide."""
   hidden = any(part.startswith(('.', '__MACOSX')) for part in name.split('/'))
   return name.lower().endswith(SUFFIXES) and not hidden
 
@@ -98,8 +98,8 @@ def _in_zip(path):
     archive = zipfile.ZipFile(path)
   except (OSError, zipfile.BadZipFile) as e:
     raise errors.DamagedData(
-        f'{path}: no zip file or a part of one ({e}), {path.stat().st_size} '
-        'bytes: fetch the file again') from e
+        f'{path}: no zip file or an incomplete one ({e}), '
+        f'{path.stat().st_size} bytes: fetch the file again') from e
   infos = {i.filename: i for i in archive.infolist() if _wanted(i.filename)}
   names = sorted(infos)
   return Pictures(path, names, archive.read, _digest(
@@ -119,26 +119,26 @@ def resized(image: Image.Image, how: Resize) -> np.ndarray:
 
 def with_image(found: Pictures, name: str,
                do: Callable[[Image.Image], Any]) -> Any:
-  """do(image) of an opened picture.
+  """Opens a picture and returns do(image).
 
   Raises:
-    errors.DamagedData: the picture, which the message names, is damaged.
+    errors.DamagedData: the picture is damaged; the message names the picture.
   """
   try:
     with Image.open(io.BytesIO(found.read(name))) as image:
       return do(image)
   except (OSError, EOFError, SyntaxError, ValueError, zlib.error,
           zipfile.BadZipFile, Image.DecompressionBombError) as e:
-    # Pillow's message names an object in memory.
+    # Pillow's message would name an object in memory.
     fault = ('no picture' if isinstance(e, Image.UnidentifiedImageError)
              else ' '.join(str(e).split()))
     raise errors.DamagedData(
-        f'{found.path}: {name} cannot be decoded ({fault}): fetch it again or '
-        'take it out') from e
+        f'{found.path}: {name} cannot be decoded ({fault}): fetch this picture '
+        'again or remove it') from e
 
 
 def decode(found: Pictures, names: Sequence[str], how: Resize) -> np.ndarray:
-  """The pictures `names`, in this order: uint8 [N, size, size, channels]."""
+  """Decodes the pictures `names`: uint8 [N, size, size, channels]."""
   return decode_all(len(names), how, lambda i: with_image(
       found, names[i], lambda image: resized(image, how)))
 
@@ -164,5 +164,5 @@ def decode_all(count: int, how: Resize,
         disable=not sys.stderr.isatty()):
       task.result()
   finally:
-    pool.shutdown(cancel_futures=True)  # One damaged picture ends all.
+    pool.shutdown(cancel_futures=True)  # One damaged picture ends all tasks.
   return out

@@ -1,4 +1,4 @@
-"""Reader of sets that tensorflow-datasets has prepared; no TensorFlow."""
+"""Reader of sets that tensorflow-datasets has prepared, without TensorFlow."""
 from collections.abc import Sequence
 import hashlib
 import json
@@ -12,7 +12,7 @@ from swae_jax.data.formats import files
 
 
 def find(name: str, dir: str) -> pathlib.Path | None:
-  """The folder of the newest prepared version of a set, or None."""
+  """The folder of the newest prepared version of a set; None without one."""
   infos = [info for folder in files.folders(name, dir)
            for info in folder.glob('*.*.*/dataset_info.json')]
   if not infos:
@@ -24,7 +24,7 @@ def find(name: str, dir: str) -> pathlib.Path | None:
 
 def splits(folder: pathlib.Path,
            *names: str) -> list[Sequence[dict[str, np.ndarray]]]:
-  """The examples of each split, {feature: array}."""
+  """For each split, the sequence of its examples, {feature: array}."""
   info = folder / 'dataset_info.json'
   try:
     form = json.loads(info.read_text()).get('fileFormat', 'tfrecord')
@@ -33,13 +33,13 @@ def splits(folder: pathlib.Path,
                              'again') from e
   if form != 'array_record':
     raise errors.UserError(
-        f'{folder}: prepared as {form}, which cannot be read without '
-        'TensorFlow: prepare it with tfds build --file_format=array_record')
+        f'{folder}: the set has the form {form}, which only TensorFlow reads: '
+        'prepare the set with tfds build --file_format=array_record')
   try:
-    import tensorflow_datasets as tfds  # Optional, and takes half a second.
+    import tensorflow_datasets as tfds  # An optional package, slow to import.
   except ImportError as e:
     raise errors.UserError(
-        f'{folder} is read by tensorflow-datasets ({e}): pip install '
+        f'{folder}: the set needs tensorflow-datasets ({e}): pip install '
         'tensorflow-datasets array_record importlib_resources') from e
   builder: Any = tfds.builder_from_directory(str(folder))
   return builder.as_data_source(split=list(names))
@@ -48,7 +48,8 @@ def splits(folder: pathlib.Path,
 def original_order(split: str, size: int) -> np.ndarray:
   """Indices [size] that undo the shuffling of a split with keys 0, 1, ...
 
-  tensorflow-datasets stores examples in the order of md5(split + key).
+  tensorflow-datasets stores examples in the order of md5(split + key);
+  examples[indices] are in the order of the keys.
   """
   hashes = [hashlib.md5(f'{split}{i}'.encode()).digest() for i in range(size)]
   stored = sorted(range(size), key=hashes.__getitem__)

@@ -158,7 +158,7 @@ def test_a_foreign_file_is_one_line(tmp_path):
   program = Program()
   program.path = str(tmp_path / 'done')
   (tmp_path / 'a.pickle').write_bytes(pickle.dumps(program))
-  refused(errors.DamagedData, 'it asks for posix.mkdir', sources.arrays,
+  refused(errors.DamagedData, 'asks for posix.mkdir', sources.arrays,
           str(tmp_path / 'a.pickle'))
   assert not os.path.exists(program.path)
   (tmp_path / 'b.pickle').write_bytes(pickle.dumps({'x': {'y': np.ones(2)}}))
