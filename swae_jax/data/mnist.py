@@ -55,7 +55,8 @@ def make_fashion(*, dir: str = '', binarize: bool = True) -> base.Dataset:
 
   Args:
     dir: the folder of the data sets, or of Fashion-MNIST.
-    binarize: as for MNIST.
+    binarize: draws pixels as Bernoulli: anew at each training step, once for
+      validation and test.
   """
   return _make('fashion_mnist', dir, binarize)
 

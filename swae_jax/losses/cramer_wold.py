@@ -24,7 +24,8 @@ def cramer_wold(z: ArrayLike, z_prior: ArrayLike | None = None, *,
 
   The closed form contains Kummer's function 1F1(1/2; D/2; -s).  From D = 20 on
   the code approximates this function by (1 + 4 s / (2 D - 3))^(-1/2), as in the
-  paper.  Below D = 20 the code computes it to the precision of float32.
+  paper.  Below D = 20 the code computes the function to the precision of
+  float32.
 
   With `axis_name` the result is the distance of the examples of all devices;
   `mmd` says which gradients are then exact.

@@ -14,12 +14,19 @@ SCALES = (.1, .2, .5, 1., 2., 5., 10.)
 
 
 def imq(scale: float) -> Kernel:
-  """Inverse multiquadratic kernel C / (C + ||x - y||^2), C = `scale`."""
+  """Inverse multiquadratic kernel C / (C + d2) with d2 = ||x - y||^2.
+
+  C is `scale`.  The kernel maps d2 [...] to similarities [...].
+  """
   return lambda d2: scale / (scale + d2)
 
 
 def rbf(sigma: float) -> Kernel:
-  """Gaussian kernel exp(-||x - y||^2 / sigma^2), without a factor of 2."""
+  """Gaussian kernel exp(-d2 / sigma^2) with d2 = ||x - y||^2; no factor of 2.
+
+  The kernel maps d2 [...] to similarities [...].  No config in configs/ uses
+  this kernel; a run selects it with --config.penalty.mmd.kernel=rbf.
+  """
   return lambda d2: jnp.exp(-d2 / sigma**2)
 
 

@@ -16,9 +16,10 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
   the cost |z - z'|^2, minus half the entropic cost of each sample with itself:
   Feydy et al., "Interpolating between optimal transport and MMD using Sinkhorn
   divergences", 2019, eq. 3.  The divergence is the penalty of Patrini et al.,
-  "Sinkhorn autoencoders", 2019.  For small `epsilon` it approaches the squared
-  Wasserstein-2 distance.  It is at least 0, except for the error of an
-  iteration that stops early.  The function needs the package ott-jax.
+  "Sinkhorn autoencoders", 2019.  For small `epsilon` the divergence approaches
+  the squared Wasserstein-2 distance.  The divergence is at least 0, except for
+  the error of an iteration that stops early.  The function needs the package
+  ott-jax.
 
   With `axis_name` the result is the divergence of the examples of all devices;
   `mmd` says which gradients are then exact.

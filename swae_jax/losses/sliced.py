@@ -64,7 +64,8 @@ def max_sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike,
     p: exponent of the cost, a number of at least 1.
     steps: steps of ascent.
     step_size: length of the first step along the unit gradient.
-    axis_name: as in `sliced_wasserstein`, with the same exact gradients.
+    axis_name: named axis over which the examples are spread, if any;
+      `sliced_wasserstein` says which gradients are then exact.
 
   Returns:
     A scalar, not negative.
@@ -105,7 +106,8 @@ def distributional_sliced_wasserstein(
     step_size: length of the first step along the unit gradient.
     regularization: weight of the term that keeps the directions apart, in
       units of the cost.
-    axis_name: as in `sliced_wasserstein`, with the same exact gradients.
+    axis_name: named axis over which the examples are spread, if any;
+      `sliced_wasserstein` says which gradients are then exact.
 
   Returns:
     A scalar, not negative.

@@ -17,6 +17,9 @@ def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
     prior: the law that `System.sample` draws from; the loss ignores the prior.
     spec: facts about the data.
     latents: D, the dimension of a code.
+
+  Returns:
+    The system, with codes [B, D].
   """
   model = autoencoder.Autoencoder(
       network.encoder(latents), network.decoder(spec.shape[-1]), spec.bounded)

@@ -102,6 +102,13 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
     logvar_min: lower clip of all log-variances.  Nothing in the loss rewards
       entropy of q(z | x), so training drives its log-variances to this value.
     logvar_max: upper clip of all log-variances.
+
+  Returns:
+    The system, with codes [B, D]; [B, 2 D] with two levels.
+
+  Raises:
+    errors.UserError: the options contradict each other, the network or the
+      data.
   """
   weight = variational.warm_up(warm_up, spec)
   model = vampprior.build(network, spec, latents, levels, components,

@@ -100,7 +100,10 @@ def by_power(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
 def by_cross_entropy(m: Model, x: jax.Array, rec: jax.Array, gen: jax.Array,
                      z: jax.Array, z_prior: jax.Array, **weights: Any
                      ) -> losses.JointOT:
-  """Eq. 5 with the cross entropy as the cost of images; see `by_power`."""
+  """Eq. 5 with the cross entropy as the cost of images.
+
+  Arguments and result are those of `by_power`.
+  """
   del m  # The cross entropy takes logits.
   return losses.joint_ot(x, gen, rec, z, z_prior, **weights,
                          cost=lambda x, y: -losses.log_bernoulli(x, y))
@@ -210,6 +213,12 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
       rewards variance, so training drives the log-variances to this value.
     logvar_max: upper clip of the prior's log-variances.
     mean_floor: the system clips decoded pixels to [mean_floor, 1 - mean_floor].
+
+  Returns:
+    The system, with codes [B, D].
+
+  Raises:
+    errors.UserError: the options contradict each other or the data.
   """
   check(cost, logvar_min, logvar_max, mean_floor, spec.bounded)
   find = SIMILARITIES[similarity]

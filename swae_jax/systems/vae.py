@@ -81,6 +81,12 @@ def make(network: networks.Network, prior: priors.Prior, spec: base.Spec,
       beta; 0 means no warm-up.
     logvar_min: lower clip of the encoder's log-variances.
     logvar_max: upper clip of the encoder's log-variances.
+
+  Returns:
+    The system, with codes [B, D].
+
+  Raises:
+    errors.UserError: the options contradict each other, the prior or the data.
   """
   check(prior, latents, kl)
   weight = variational.warm_up(warm_up, spec)

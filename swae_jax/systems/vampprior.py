@@ -152,6 +152,13 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
       beta; 0 means no warm-up.
     logvar_min: lower clip of all log-variances.
     logvar_max: upper clip of all log-variances.
+
+  Returns:
+    The system, with codes [B, D]; [B, 2 D] with two levels.
+
+  Raises:
+    errors.UserError: the options contradict each other, the network or the
+      data.
   """
   weight = variational.warm_up(warm_up, spec)
   model = build(network, spec, latents, levels, components, likelihood, scale,

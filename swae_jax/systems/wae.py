@@ -123,8 +123,8 @@ def make(network: networks.Network, prior: priors.Prior,
   The loss is cost_scale * mean cost(x, D(z)) + weight * penalty(z, z_prior),
   where z are the codes of a batch and z_prior as many samples of the prior.
   With the penalties 'gan' and 'mmd' the system is the WAE-GAN and the WAE-MMD
-  of Tolstikhin et al. (Algorithms 1 and 2); with the penalty 'sliced' it is the
-  sliced-Wasserstein autoencoder of Kolouri et al. 2018 (eq. 16).
+  of Tolstikhin et al. (Algorithms 1 and 2).  With the penalty 'sliced' the
+  system is the sliced-Wasserstein autoencoder of Kolouri et al. 2018 (eq. 16).
 
   Args:
     network: makes the encoder and the decoder.
@@ -152,6 +152,12 @@ def make(network: networks.Network, prior: priors.Prior,
       the encoder learns: its codes approach the mean and the covariance of the
       prior.
     pretrain_examples: the number of training images that pre-training uses.
+
+  Returns:
+    The system, with codes [B, D].
+
+  Raises:
+    errors.UserError: the cost does not fit the data.
   """
   if cost == 'bce_l1' and not spec.bounded:
     raise errors.UserError(

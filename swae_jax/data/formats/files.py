@@ -51,7 +51,8 @@ def check(path: str | os.PathLike[str], found: str, expected: str,
 
 
 def npz(path: str | os.PathLike[str], *keys: str) -> list[np.ndarray]:
-  """The arrays `keys` of an npz file; DamagedData if this fails."""
+  """The arrays `keys` of an npz file, in this order; DamagedData if this fails.
+  """
   try:
     # np.load itself leaves damaged files open.
     with open(path, 'rb') as file, np.load(file) as found:

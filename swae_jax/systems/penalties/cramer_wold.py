@@ -17,6 +17,12 @@ def make(prior: priors.Prior, latents: int, *, closed_form: bool = True,
     closed_form: True compares the codes with N(0, I) itself, as the paper does;
       False compares the codes with samples of the prior.
     log: whether the penalty is the logarithm of the distance, as in the paper.
+
+  Returns:
+    The penalty, with the metric 'cramer_wold'.
+
+  Raises:
+    errors.UserError: `closed_form` is true and the prior is not N(0, I).
   """
   if closed_form and not priors.is_standard_normal(prior, latents):
     raise errors.UserError(

@@ -13,11 +13,14 @@ def make(prior: priors.Prior, latents: int, *,
     prior: any law that can be sampled.
     latents: D, the dimension of a code.
     projections: L, the number of directions, drawn anew at each step.
-    p: order of the distance; the penalty is its p-th power.
+    p: order of the distance; the penalty is the p-th power of the distance.
     steps: steps of ascent in which the law of directions learns, at each step
       of training.
     step_size: length of the first step of ascent.
     regularization: weight of the term that keeps the directions apart.
+
+  Returns:
+    The penalty, with the metric 'distributional_sliced_wasserstein'.
   """
   del prior
   return base.without_player(

@@ -9,6 +9,9 @@ def make(prior: priors.Prior, latents: int) -> base.Penalty:
   Args:
     prior: any law that can be sampled.
     latents: D, the dimension of a code.
+
+  Returns:
+    The penalty, with the metric 'energy_distance'.
   """
   del prior, latents  # The penalty needs only samples of the prior.
   return base.without_player(

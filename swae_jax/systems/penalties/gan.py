@@ -32,6 +32,13 @@ def make(prior: priors.Prior, latents: int, *,
       released code uses this option for CelebA, under the name gan_p_trick.
       The released code adds densities [B] to logits [B, 1], which gives [B, B];
       here the sum is [B].
+
+  Returns:
+    The penalty, with the player 'critic' and the metrics 'penalty' and
+    'critic'.
+
+  Raises:
+    errors.UserError: `log_prior` is true and the prior has no known density.
   """
   if log_prior and prior.log_prob is None:
     raise errors.UserError(

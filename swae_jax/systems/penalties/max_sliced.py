@@ -14,9 +14,12 @@ def make(prior: priors.Prior, latents: int, *,
     latents: D, the dimension of a code.
     projections: the number of directions at which the ascent starts; each step
       of training draws new directions.
-    p: order of the distance; the penalty is its p-th power.
+    p: order of the distance; the penalty is the p-th power of the distance.
     steps: steps of ascent on the sphere, from each direction.
     step_size: length of the first step of ascent.
+
+  Returns:
+    The penalty, with the metric 'max_sliced_wasserstein'.
   """
   del prior
   return base.without_player(

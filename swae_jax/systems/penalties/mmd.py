@@ -30,6 +30,9 @@ def make(prior: priors.Prior, latents: int, *,
       seven times as large.  'rbf' is a Gaussian kernel.
     kernel_scale: factor of the scale C = 2 D sigma^2 of the kernel, where
       sigma^2 is the variance of the prior along each axis.
+
+  Returns:
+    The penalty, with the metric 'mmd'.
   """
   scale = kernel_scale * 2 * latents * prior.variance(latents)
   k = KERNELS[kernel](scale)

@@ -16,6 +16,12 @@ def make(prior: priors.Prior, latents: int, *,
     epsilon: weight of the entropy, in units of the expected squared distance
       of two samples of the prior.
     max_iterations: the greatest number of Sinkhorn iterations.
+
+  Returns:
+    The penalty, with the metric 'sinkhorn_divergence'.
+
+  Raises:
+    errors.UserError: ott-jax is not installed.
   """
   if importlib.util.find_spec('ott') is None:
     raise errors.UserError('--config.penalty.name=sinkhorn needs ott-jax: pip '

@@ -14,7 +14,10 @@ def make(prior: priors.Prior, latents: int, *,
     prior: any law that can be sampled.
     latents: D, the dimension of a code.
     projections: L, the number of directions, drawn anew at each step.
-    p: order of the distance; the penalty is its p-th power.
+    p: order of the distance; the penalty is the p-th power of the distance.
+
+  Returns:
+    The penalty, with the metric 'sliced_wasserstein'.
   """
   del prior  # The penalty needs only samples of the prior.
   return base.without_player(
