@@ -22,7 +22,8 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
   ott-jax.
 
   With `axis_name` the result is the divergence of the examples of all devices;
-  `mmd` says which gradients are then exact.
+  `mmd` says which gradients are then exact.  ott-jax does not run inside
+  `shard_map(check_vma=True)`; give `check_vma=False` there.
 
   Args:
     z: [N, D] codes.

