@@ -2,16 +2,16 @@
 
 python -m swae_jax.main --config=configs/celeba.py --config.data.dir=DIR
 
-Sun & Guo 2021 have 512 latents and the whole picture.  Tolstikhin et al. 2018
-crop first and have 64 latents; to compare their systems with those of Sun &
-Guo: --config.data.celeba.crop=none --config.latents=512.  Kolouri et al. 2018
-have 128 latents and a uniform prior.
+Sun & Guo 2021 use 512 latents and the whole picture.  Tolstikhin et al. 2018
+crop the picture first and use 64 latents.  To compare their systems with those
+of Sun & Guo, add --config.data.celeba.crop=none --config.latents=512.  Kolouri
+et al. 2018 use 128 latents and a uniform prior.
 """
 from swae_jax.training import presets
 
 COMMON = {'latents': 512}
 
-# Appendix E of Tolstikhin et al. 2018; the rate of the critic is the model's.
+# Appendix E of Tolstikhin et al. 2018; the critic has the rate of the model.
 WAE = {
     'latents': 64,
     'data.celeba.crop': 'close140',
@@ -22,8 +22,8 @@ SMOOTH = {  # The rate falls to a hundredth in 50 epochs.
     'optimizers.model.schedule.name': 'exponential',
     'optimizers.model.schedule.exponential.epochs': 50,
 }
-# The released code of Tolstikhin et al. has images in [-1, 1], and ours are in
-# [0, 1]: a squared error there is four times ours, and a deviation twice.
+# The released code of Tolstikhin et al. 2018 has images in [-1, 1]; ours are
+# in [0, 1].  Its squared errors are four times ours, its deviations twice.
 WAE_CODE = {
     'system.name': 'wae',
     'system.wae.cost_scale': .2,
@@ -39,7 +39,8 @@ WAE_CODE = {
     'train.batch_size': 100,
     'train.epochs': 50,
 }
-# Grey levels of the released codes of Sun & Guo and of Tomczak & Welling.
+# Grey levels at the start of the pseudo-inputs, in the released codes of Sun &
+# Guo 2021 and of Tomczak & Welling 2018.
 NOISE = {'start_mean': .4, 'start_std': .05}
 
 SETTINGS = {
@@ -59,8 +60,8 @@ SETTINGS = {
         **{f'system.vampprior.{k}': v for k, v in NOISE.items()}},
     'wae_gan': {
         **presets.WAE_GAN, **WAE, 'optimizers.critic.learning_rate': 1e-4},
-    # The paper's lambda; a comment in the released code tells the rate of the
-    # model.
+    # lambda is from the paper; the rate of the model is from a comment in the
+    # released code.
     'wae_gan/reference_code': {
         **WAE_CODE,
         'system.wae.weight': 10.,

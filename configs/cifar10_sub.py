@@ -2,12 +2,14 @@
 
 python -m swae_jax.main --config=configs/cifar10_sub.py --config.data.dir=DIR
 
-512 latents; the paper also has 80 and 256: --config.latents=80.
+The default is 512 latents; the paper also reports 80 and 256:
+--config.latents=80.
 """
 from swae_jax.training import presets
 
 COMMON = {'latents': 512}
-# Grey levels of the released codes of Sun & Guo and of Tomczak & Welling.
+# Grey levels at the start of the pseudo-inputs, in the released codes of Sun &
+# Guo 2021 and of Tomczak & Welling 2018.
 NOISE = {'start_mean': .4, 'start_std': .05}
 
 SETTINGS = {

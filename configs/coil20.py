@@ -2,16 +2,17 @@
 
 python -m swae_jax.main --config=configs/coil20.py --config.data.dir=DIR
 
-80 latents; the paper also has 8 and 40: --config.latents=8.  There are 1040
-training images, so 200 epochs are 2,000 steps.
+The default is 80 latents; the paper also reports 8 and 40: --config.latents=8.
+There are 1040 training images, so 200 epochs are 2,000 steps.
 """
 from swae_jax.training import presets
 
 COMMON = {'latents': 80, 'train.epochs': 200}
-# Grey levels of the released codes of Sun & Guo and of Tomczak & Welling.
+# Grey levels at the start of the pseudo-inputs, in the released codes of Sun &
+# Guo 2021 and of Tomczak & Welling 2018.
 NOISE = {'start_mean': .5, 'start_std': .02}
 
-# 20 epochs of two batches each would be 40 steps.
+# The 20 epochs of the preset have two batches each, only 40 steps.
 LONG = {'train.epochs': 200}
 
 SETTINGS = {

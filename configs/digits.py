@@ -2,14 +2,15 @@
 
 python -m swae_jax.main --config=configs/digits.py
 
-Symmetric SWAE, 8 latents, in less than a minute on two CPU cores.  Others:
+The default is the symmetric SWAE with 8 latents, which trains in less than a
+minute on two CPU cores.  Other settings:
 --config=configs/digits.py:wae_mmd, :wae_gan, :sliced, :ae, :vae, :vampprior,
 :mim.
 """
 from swae_jax.training import presets
 
 # On 8x8 pixels a perceptron learns more in seconds than the convolutional
-# networks of the papers in minutes.
+# networks of the papers learn in minutes.
 MLP = {
     'network.name': 'mlp',
     'train.epochs': 200,
@@ -20,7 +21,7 @@ FEW = {'train.valid_every': 0, 'train.select': 'last'}
 SETTINGS = {
     name: {**preset, **({} if name == 'vae/flax_example' else MLP)}
     for name, preset in presets.SETTINGS.items()}
-# There are 1297 training images, and 200 of them make a prior.
+# 200 of the 1297 training images start the components of the prior.
 for system in ('swae', 'vampprior', 'mim'):
   for name in (system, f'{system}/reference_code'):
     SETTINGS[name][f'system.{system}.components'] = 200

@@ -11,7 +11,8 @@ SETTINGS = {
     'swae': {**presets.SWAE, 'system.swae.components': 4000},
     'swae/reference_code': {
         **presets.SWAE_CODE, 'system.swae.components': 4000},
-    # The codes of Kolouri et al. and of Tolstikhin et al. have grey images.
+    # The codes of Kolouri et al. 2018 and of Tolstikhin et al. 2018 use grey
+    # images.
     'sliced': {**presets.SLICED, **GREY},
     'sliced/reference_code': {**presets.SLICED_CODE, **GREY},
     'wae_gan/reference_code': {**presets.WAE_GAN_CODE, **GREY},

@@ -8,11 +8,11 @@ The pictures become 64x64 in colour; for grey at 32x32:
 """
 from swae_jax.training import presets
 
-# For folders of some hundred pictures, too.
+# These values also fit folders of some hundred pictures.
 COMMON = {'latents': 64}
 FEW = {'system.wae.pretrain_examples': 256}
 
-# Some hundred pictures make one batch of 500 an epoch.
+# With some hundred pictures, an epoch is one batch of 500.
 LONG = {'train.epochs': 200}
 
 SETTINGS = {

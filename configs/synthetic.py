@@ -1,4 +1,4 @@
-"""Drawn points for illustrations of the papers, on a multilayer perceptron.
+"""Points drawn from a law, with a multilayer perceptron: the papers' figures.
 
 python -m swae_jax.main --config=configs/synthetic.py:gmm
   Symmetric SWAE, 2 latents, on the Gaussian mixture of figure 1 of Sun & Guo
@@ -35,6 +35,6 @@ SETTINGS = {
 
 
 def get_config(setting='gmm'):
-  """Every option of a drawn set."""
+  """Every option of a setting on its set of points."""
   dataset = setting if setting in SETTINGS else 'gmm'
   return presets.get_config(dataset, setting, SETTINGS, COMMON)

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# Runs a command, and again while it ends with a code that asks for it:
+# Runs a command, and runs it again after an exit code that allows a restart:
 #   launch/babysit.sh launch/local.sh --config=configs/mnist.py --workdir=runs/a
-# Sourced by the other scripts for its functions.
-#   RESTARTS  how many in a row without a newer checkpoint, 10
-#   BACKOFF   seconds before the first of them, 10; doubled each time, to 600
+# The other scripts source this file for its functions.
+#   RESTARTS  restarts in a row without a newer checkpoint, 10
+#   BACKOFF   seconds before the first restart, 10; doubled each time, to 600
 set -euo pipefail
 
 RESTARTS=${RESTARTS:-10}
 BACKOFF=${BACKOFF:-10}
-BEST=-1    # The newest checkpoint that was seen.
-FAILED=0   # Restarts since.
+BEST=-1    # The step of the newest checkpoint so far.
+FAILED=0   # Restarts since that checkpoint.
 STOP=      # Set by a signal: no more restarts.
 
-# Whether the same command is worth another try after this exit code: busy or a
-# peer not reached, watchdog, abort, SIGKILL, SIGSEGV, SIGTERM after its save.
+# Whether this exit code allows a restart: 75 the run is in use or a process was
+# not reached, 124 watchdog, 134 abort, 137 SIGKILL, 139 SIGSEGV, 143 SIGTERM
+# after a save.
 is_retry() {
   case $1 in
     75 | 124 | 134 | 137 | 139 | 143) return 0 ;;
@@ -21,8 +22,8 @@ is_retry() {
   esac
 }
 
-# The code that says most of several processes: one that is not for a retry,
-# else the first that is not 0. One that still runs has ''.
+# One exit code for several processes: the first code that forbids a restart, or
+# else the first that is not 0. A process that still runs has ''.
 worst_of() {
   local code worst=0
   for code in "$@"; do
@@ -43,15 +44,15 @@ workdir_of() {
     case $arg in --workdir=*) found=${arg#*=} ;; esac
   done
   if [ -z "$found" ]; then
-    echo 'swae_jax: give --workdir=DIR; whether a run makes progress is read' \
-         'from its checkpoints' >&2
+    echo 'swae_jax: give --workdir=DIR; its checkpoints show whether the run' \
+         'makes progress' >&2
     return 2
   fi
   echo "$found"
 }
 
-# The newest of the names on stdin that are steps; -1 if none is. What is being
-# written or was set aside has a longer name.
+# The newest step among the names on stdin; -1 if no name is a step. Unfinished
+# and damaged checkpoints have longer names.
 newest() {
   local name best=-1
   while read -r name; do
@@ -62,7 +63,7 @@ newest() {
   echo "$best"
 }
 
-# The names in the checkpoints of a workdir; in a bucket, of those that are whole.
+# The names of the checkpoints of a workdir; in a bucket only the whole ones.
 names_in() {
   local path
   if [[ $1 == gs://* ]]; then
@@ -94,7 +95,8 @@ again() {
        "restart $FAILED of $RESTARTS" >&2
 }
 
-# Waits before a restart. In the background, since a trap waits for a command.
+# Waits before a restart. sleep runs in the background, since a trap waits until
+# a command in the foreground ends.
 back_off() {
   local seconds=$BACKOFF i
   for ((i = 1; i < FAILED && seconds < 600; i++)); do
@@ -104,7 +106,7 @@ back_off() {
   wait "$!" || kill "$!" 2> /dev/null || true
 }
 
-# Runs `attempt` until it needs no restart; `names` says its checkpoints.
+# Runs `attempt` until it needs no restart; `names` prints its checkpoints.
 babysit() {
   local code
   BEST=$(names | newest)
@@ -122,7 +124,7 @@ babysit() {
   done
 }
 
-# The exit code of a child, also if signals to this shell come meanwhile.
+# The exit code of a child, even if signals to this shell interrupt the wait.
 wait_for() {
   local code
   while true; do
@@ -135,7 +137,7 @@ wait_for() {
   done
 }
 
-# Hands a signal on to the child, after which there is no restart.
+# Passes a signal on to the child; there is no restart afterwards.
 hand_on() {
   STOP=1 WOKEN=1
   [ -z "$CHILD" ] || kill -"$1" "$CHILD" 2> /dev/null || true
@@ -154,7 +156,7 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     CHILD=
     return "$code"
   }
-  set -m  # Else a child in the background ignores SIGINT.
+  set -m  # Without it a child in the background ignores SIGINT.
   trap 'hand_on TERM' TERM
   trap 'hand_on INT' INT
   babysit

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# A run on TPUs of a GKE cluster (TPU7x and later have no other interface), as
-# a JobSet that is called NAME:
+# Runs on TPUs of a GKE cluster (TPU7x and later have no other interface), as a
+# JobSet called NAME:
 #   IMAGE=... launch/gke_jobset.sh render NAME FLAGS  print the manifest
 #   IMAGE=... launch/gke_jobset.sh apply NAME FLAGS   start it
 #   launch/gke_jobset.sh logs NAME                    follow process 0
 #   launch/gke_jobset.sh delete NAME                  stop and remove it
 # FLAGS are those of swae_jax.main, without --workdir. Kubernetes restarts all
-# processes after an exit code that asks for it, RESTARTS times (10) in all.
+# processes after an exit code that allows a restart, RESTARTS times (10) in all.
 #   IMAGE     has the checkout in its working directory and '.[tpu,gcs]' installed
 #   ACCELERATOR=tpu7x  TOPOLOGY=2x2x1  CHIPS=4 (of a host)  SPOT=1
-#   BUCKET    where the run is kept, as gs://BUCKET/NAME; without it the
-#             checkpoints go with the pods
+#   BUCKET    keeps the run, in gs://BUCKET/NAME; without a bucket the
+#             checkpoints are lost with the pods
 #   SERVICE_ACCOUNT=default  of Kubernetes, with access to the bucket
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,7 +28,7 @@ fail() {
   exit 2
 }
 
-# The arguments as a list of JSON strings, which YAML takes, too.
+# The arguments as a JSON list of strings, which is YAML, too.
 list() {
   local arg first=1
   printf '['
@@ -53,15 +53,15 @@ spot() {
 END
 }
 
-# A pod that was disrupted counts as a failure whatever its code was. A code
-# that asks for no retry fails the Job for a reason of its own, on which the
-# JobSet is not restarted; any other failure restarts all pods together, since
+# A disrupted pod counts as a failure, whatever its exit code. An exit code that
+# forbids a restart fails the Job with the reason PodFailurePolicy, and then the
+# JobSet does not restart. Any other failure restarts all pods together, since
 # the processes cannot go on without one another.
 render() {
   local chips=$((${TOPOLOGY//x/*}))
   [ -n "${IMAGE:-}" ] || fail 'IMAGE= is missing, the container image to run'
   [ $((chips % CHIPS)) -eq 0 ] ||
-    fail "TOPOLOGY=$TOPOLOGY are $chips chips, no multiple of CHIPS=$CHIPS"
+    fail "TOPOLOGY=$TOPOLOGY has $chips chips, not a multiple of CHIPS=$CHIPS"
   cat << END
 apiVersion: jobset.x-k8s.io/v1alpha2
 kind: JobSet

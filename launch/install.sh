@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes a virtual environment with the pinned packages and swae_jax itself,
-# editable, where there is none yet; makes it anew when the pins change.
+# Makes a virtual environment with the pinned packages and swae_jax (editable),
+# if there is none yet; installs again when the pins change.
 # The other scripts source this file.
 #   PYTHON   the interpreter to begin with (3.11 or later)
 #   VENV     the folder of the environment
@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 VENV=${VENV:-.venv}
 PYTHON=${PYTHON:-python3}
 
-# A note in the environment says for which pins it was made.
+# The file `installed` in the environment holds the checksum of its pins.
 pins=$(cat requirements.txt setup.cfg pyproject.toml | cksum)
 if [ "$(cat "$VENV/installed" 2>/dev/null)" != "$pins" ]; then
   "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, then trains on this machine, the digits if nothing
-# else is asked for.  The arguments go to `swae train`, as in:
+# Installs missing packages, then trains on this machine.  The arguments go to
+# `swae train`; without --config it trains on the digits.
 #   launch/local.sh --config=configs/mnist.py --config.data.dir=data
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/install.sh"

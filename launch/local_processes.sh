@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# N processes of one run on this machine, as on N hosts (on CPUs, or to try
-# what several hosts do: all of them would take all GPUs):
+# Runs N processes of one run on this machine, like N hosts. Use CPUs only: each
+# process would take all GPUs.
 #   launch/local_processes.sh N --config=configs/digits.py --workdir=runs/a
-# Signals go to all. When one fails the others are stopped, and its exit code
-# is this script's, unless another has one that says more.
-#   GRACE  seconds from SIGTERM to SIGKILL for those, 15
+# Signals go to all processes. If a process fails, the script stops the others.
+# The script ends with the first exit code that forbids a restart, or else with
+# the code of the process that failed first.
+#   GRACE  seconds from SIGTERM to SIGKILL for the others, 15
 set -euo pipefail
 if ! [[ ${1:-} =~ ^[0-9]+$ ]] || [ "$1" -lt 2 ]; then
   echo 'usage: launch/local_processes.sh N [flags of swae_jax.main], N >= 2' >&2
@@ -43,7 +44,7 @@ send() {
   done
 }
 
-# Notes which processes have ended; false when all have.
+# Notes which processes have ended; false if all have ended.
 alive() {
   local i running=
   for ((i = 0; i < COUNT; i++)); do
@@ -58,7 +59,7 @@ alive() {
   [ -n "$running" ]
 }
 
-set -m  # Else a child in the background ignores SIGINT.
+set -m  # Without it a child in the background ignores SIGINT.
 for ((i = 0; i < COUNT; i++)); do
   "$VENV/bin/python" -m swae_jax.main "$@" --coordinator="localhost:$PORT" \
     --processes="$COUNT" --process="$i" \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing, passes all tests, the slow ones too, and then injects
-# faults into runs, which adds to results/reliability.json and to the table in
-# README.md; the arguments go to pytest.
-#   SOAK  what to inject; see tests/reliability/soak.py
+# Installs missing packages, runs all tests with the slow ones, and then injects
+# faults into runs. The injected faults are added to results/reliability.json and
+# to the table in README.md. The arguments go to pytest.
+#   SOAK  the faults to inject; see tests/reliability/soak.py
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 SOAK=${SOAK:---kills=40 --kills_at_points=21 --sigterms=20 --sigints=5

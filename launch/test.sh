@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, checks style and types, and runs the quick tests.
+# Installs missing packages, checks style and types, and runs the quick tests.
 # The arguments go to pytest, as in: launch/test.sh tests/losses
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/install.sh"

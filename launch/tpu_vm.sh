@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# A run on a Cloud TPU (v4 to v6e) that is called NAME, from this checkout:
+# Runs this checkout on a Cloud TPU (v4 to v6e) called NAME:
 #   launch/tpu_vm.sh create NAME         queue for the TPU and wait for it
 #   launch/tpu_vm.sh setup NAME          copy the checkout to all its workers
 #   launch/tpu_vm.sh run NAME FLAGS      train or go on, on all its workers
-#   launch/tpu_vm.sh babysit NAME FLAGS  all three; again after a preemption, or
-#                                        an exit code that asks for it
+#   launch/tpu_vm.sh babysit NAME FLAGS  all three, and again after a preemption
+#                                        or an exit code that allows a restart
 #   launch/tpu_vm.sh fetch NAME          copy the run to runs/NAME here
 #   launch/tpu_vm.sh delete NAME         give the TPU back
-# Each may be repeated. FLAGS are those of swae_jax.main, without --workdir;
-# with --dry_run before the rest, commands are printed and not carried out.
+# Each command may be repeated. FLAGS are those of swae_jax.main, without
+# --workdir. --dry_run before the rest prints all commands and runs none.
 #   ZONE=europe-west4-a  TYPE=v6e-8  RUNTIME=(by TYPE)  PROJECT=(gcloud's)
 #   SPOT=1  0 is not preempted      POLL=30  seconds between looks at the queue
-#   BUCKET  where the run is kept, as gs://BUCKET/NAME: several workers need one,
-#           and without it a preemption takes the checkpoints, too
+#   BUCKET  keeps the run, in gs://BUCKET/NAME; several workers need a bucket,
+#           and without a bucket a preemption deletes the checkpoints, too
 #   RESTARTS, BACKOFF  as in launch/babysit.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -57,8 +57,8 @@ tpus() { call gcloud compute tpus "$@" "${WHERE[@]}"; }
 # Carries a command line out on worker $1, or on all.
 remote() { tpus tpu-vm ssh "$NAME" --worker="$1" --command="$2"; }
 
-# The state of the queued resource; ABSENT if there is none. An answer that
-# is not to be had is a peer out of reach.
+# The state of the queued resource; ABSENT if there is none. Without an answer
+# the exit code is 75, as for a process that was not reached.
 state() {
   local out
   if [ -n "$DRY_RUN" ]; then
@@ -84,7 +84,7 @@ queue() {
     ${spot[@]+"${spot[@]}"}
 }
 
-# Goes from whatever state there is to ACTIVE.
+# Brings the TPU from any state to ACTIVE.
 create() {
   local now before='' queued=
   while true; do
@@ -101,7 +101,7 @@ create() {
         ;;
       SUSPENDED | FAILED) remove || return 75 ;;
       SUSPENDED. | FAILED.)
-        say "$NAME was queued for and not had; see: gcloud compute tpus" \
+        say "$NAME was queued and not created; see: gcloud compute tpus" \
             "queued-resources describe $NAME --zone=$ZONE"
         return 75
         ;;
@@ -110,7 +110,7 @@ create() {
   done
 }
 
-# What is tracked, with its changes, and the versions that the tests run with.
+# Copies the tracked files with their changes, and installs the tested versions.
 setup() {
   local dir commit='' install
   install="mkdir -p swae_jax && tar -xzf swae_jax.tar.gz -C swae_jax &&
@@ -128,9 +128,9 @@ setup() {
   NEEDS_SETUP=
 }
 
-# The command line for each worker. The lock holds what an ssh that broke off
-# has left running; 8476 is the port that the automatic firewall rule opens;
-# ssh itself does not tell which signal a program died of, so flock does.
+# The command line for each worker. The lock waits for a run that a broken ssh
+# left running. 8476 is the port that the automatic firewall rule opens. ssh does
+# not tell which signal ended a program, and flock does.
 command_line() {
   local flags
   flags=$(printf ' %q' "$@" --workdir="$WORKDIR")
@@ -139,8 +139,9 @@ command_line() {
        "echo \"swae_jax: \$(hostname) ended with \$code\"; exit \$code"
 }
 
-# Trains on all workers. gcloud's own exit code would be that of some worker,
-# or 1 for its own troubles: each worker says its code, silence is one lost.
+# Trains on all workers. The exit code of gcloud is that of any worker, or 1 for
+# an error of gcloud. So each worker prints its own code, and a worker without a
+# code is lost.
 run() {
   local log code=0 said
   log=$(mktemp) || return
@@ -217,7 +218,7 @@ esac
 case $COMMAND in
   babysit)
     if [ -z "$BUCKET" ] && [ "$SPOT" != 0 ]; then
-      say 'without BUCKET= a preemption takes the checkpoints, too'
+      say 'without BUCKET= a preemption deletes the checkpoints, too'
     fi
     babysit ;;
   run) run "$@" ;;

@@ -3,14 +3,14 @@ from typing import Any
 
 __version__ = '0.1.0'
 
-# Loaded when they are first named: `import swae_jax.losses` needs jax alone.
+# Loaded at their first use, so `import swae_jax.losses` needs jax alone.
 _LAZY = ('load', 'losses', 'priors')
 
 
 def __getattr__(name: str) -> Any:
   if name not in _LAZY:
     raise AttributeError(f'swae_jax has no {name!r}')
-  # `from swae_jax import ...` would ask this function again.
+  # `from swae_jax import ...` would call this function again.
   import swae_jax.errors as errors
   try:
     if name == 'losses':

@@ -61,13 +61,13 @@ def _doctor(argv: list[str]) -> None:
 COMMANDS = {
     'train': (_train, 'train a system, then evaluate it'),
     'eval': (_eval, 'evaluate a trained run once more'),
-    'tables': (_tables, 'make the runs of a table of a paper, and the table'),
-    'report': (_report, 'write one HTML page on a run, or on several'),
+    'tables': (_tables, 'train the runs of a table of a paper; print it'),
+    'report': (_report, 'write one HTML page about one or several runs'),
     'apply': (_apply, 'encode, decode, sample or interpolate pictures'),
-    'export': (_export, 'write a trained system to files that stand alone'),
+    'export': (_export, 'write a trained system to a file for use elsewhere'),
     'prepare': (_prepare, 'fetch a data set, check it and decode it once'),
-    'verify': (_verify, 'check every file that a run has left'),
-    'doctor': (_doctor, 'look for what this machine lacks'),
+    'verify': (_verify, 'check every file of a run'),
+    'doctor': (_doctor, 'check packages, devices and disk of this machine'),
 }
 
 
@@ -81,7 +81,7 @@ def usage() -> str:
 
 
 def run(argv: list[str]) -> None:
-  """Does what a command line asks for; an error is one line and a code."""
+  """Carries out a command line; an error ends it with one line and a code."""
   name = argv[0] if argv else ''
   if name in ('--help', '-h', 'help'):
     print(usage())

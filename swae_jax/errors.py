@@ -1,4 +1,4 @@
-"""Errors that a person can act on, each one line with an exit code.
+"""Errors that a person can act on: each is one line with an exit code.
 
 The line says what is wrong, where, and what to do.
 
@@ -99,14 +99,14 @@ def chain(error: BaseException | None) -> list[BaseException]:
 
 
 def is_full(error: BaseException) -> bool:
-  """Whether the disk was full.  TensorStore says so in its text only."""
+  """Whether the disk was full.  TensorStore tells it only in its text."""
   return any(getattr(e, 'errno', None) in FULL
              or 'No space left' in str(e) or 'Disk quota' in str(e)
              for e in chain(error))
 
 
 def missing(module: str | None) -> MissingPackage | None:
-  """The error that says how to install the module; None if no extra has it."""
+  """The error that tells how to install a module; None if no extra has it."""
   module = (module or '').partition('.')[0]
   if module not in EXTRAS:
     return None
@@ -138,12 +138,13 @@ def write_traceback(error: BaseException, folder: Any = None) -> pathlib.Path:
 
   Args:
     error: the error.
-    folder: where the file goes; the temporary folder if it is no local folder,
-      as a bucket is none.
+    folder: the folder of the file.  If it is not a local folder (a bucket, for
+      example), the file goes to the temporary folder.
   """
   if not folder or not pathlib.Path(folder).is_dir():
     folder = tempfile.gettempdir()
-  # A new file for this user alone: others could plant a link of a known name.
+  # A new name and a file for this user alone: under a known name, others could
+  # plant a link.
   number, path = tempfile.mkstemp(
       prefix=time.strftime('error-%Y%m%d-%H%M%S-'), suffix='.txt', dir=folder)
   with os.fdopen(number, 'w', errors='backslashreplace') as file:
@@ -157,7 +158,7 @@ def end(error: BaseException, folder: Any = None,
 
   Args:
     error: the error.
-    folder: where the traceback of an unexpected error goes.
+    folder: the folder that gets the traceback of an unexpected error.
     verbose: also prints the traceback.
   """
   if isinstance(error, ModuleNotFoundError):
@@ -178,10 +179,10 @@ def end(error: BaseException, folder: Any = None,
 
 @contextlib.contextmanager
 def one_line(folder: Any = None, verbose: bool = False) -> Iterator[None]:
-  """Ends the process by `end` where the block raises an error."""
+  """Ends the process by `end` if the block raises an error."""
   try:
     yield
   except BrokenPipeError:
-    raise  # The reader of the output has gone; a line would reach nobody.
+    raise  # Nobody reads the output any more.
   except (Exception, KeyboardInterrupt) as e:
     end(e, folder, verbose)

@@ -1,7 +1,16 @@
-"""Trains a system: python -m swae_jax.main --config=configs/digits.py.
+"""Trains a system and evaluates it.
 
-With --mode=eval the run in --workdir is evaluated once more, by its own
-evaluators and those that --config.evals.NAME.run=True turns on.
+  swae train --config=configs/digits.py
+  swae train --config=configs/digits.py:wae_mmd --config.train.epochs=5
+  swae eval --workdir=runs/digits-swae --config.evals.tsne.run=True
+
+--config=FILE:SETTING chooses a setting of the file.  --config.NAME=VALUE sets
+an option; --print_config shows all options of the chosen parts.  If the workdir
+holds the run already, the same command goes on with the run.
+
+`swae eval` is `swae train --mode=eval`: it evaluates the run in --workdir once
+more, by the evaluators of the run and those that --config.evals.NAME.run=True
+turns on.
 """
 import pathlib
 import re
@@ -15,34 +24,37 @@ with errors.one_line():  # The extra `train` may not be installed.
   from ml_collections import config_flags
 
 CONFIG = config_flags.DEFINE_config_file(
-    'config', None, 'The config, such as configs/mnist.py:wae_mmd.')
+    'config', None, 'The config file and a setting in it, such as '
+    'configs/mnist.py:wae_mmd.')
 WORKDIR = flags.DEFINE_string(
-    'workdir', '', 'Where the run is kept; runs/<config.name> if not given.')
+    'workdir', '', 'The folder of the run; runs/<config.name> if not given.')
 MODE = flags.DEFINE_enum(
     'mode', 'train', ('train', 'eval'), 'Train and evaluate, or only evaluate.')
 ALLOW = flags.DEFINE_bool(
     'allow_config_change', False,
-    'Go on although changed options make the run another one; the change is '
-    'recorded.')
+    'Go on even if changed options alter the training of the run in --workdir; '
+    'the run records the change.')
 RESTART = flags.DEFINE_bool(
     'restart', False,
-    'Begin again; the old run in --workdir is moved aside, not deleted. Give '
-    'this flag once, not to a command that is repeated automatically.')
+    'Move the old run in --workdir aside (it is not deleted) and begin again. '
+    'Do not give this flag to a command that a script repeats.')
 WATCHDOG = flags.DEFINE_float(
-    'watchdog', 0., 'End with code 124 after so many seconds without a step; '
-    '0: never.', lower_bound=0.)
+    'watchdog', 0., 'End with code 124 after this many seconds without a '
+    'step; 0 never ends.', lower_bound=0.)
 DRY_RUN = flags.DEFINE_bool(
-    'dry_run', False, 'Compile, take a few steps and say what the run would '
-    'cost in memory, disk and time; nothing is written.')
+    'dry_run', False, 'Compile, take a few steps and print the memory, disk '
+    'and time that the run needs; write nothing.')
 PRINT_CONFIG = flags.DEFINE_bool(
     'print_config', False, 'Print the options of the chosen parts, and end.')
-VERBOSE = flags.DEFINE_bool('verbose', False, 'Print tracebacks.')
+VERBOSE = flags.DEFINE_bool('verbose', False, 'Print the traceback of an '
+    'error.')
 COORDINATOR = flags.DEFINE_string(
-    'coordinator', '', 'host:port of process 0, in a run of several processes.')
+    'coordinator', '', 'HOST:PORT of process 0, in a run of several processes.')
 TIMEOUT = flags.DEFINE_integer(
-    'timeout', 300, 'How many seconds to wait for the other processes.')
-PROCESSES = flags.DEFINE_integer('processes', 1, 'How many processes.')
-PROCESS = flags.DEFINE_integer('process', 0, 'Which of the processes this is.')
+    'timeout', 300, 'Seconds to wait for the other processes.')
+PROCESSES = flags.DEFINE_integer('processes', 1, 'The number of processes.')
+PROCESS = flags.DEFINE_integer('process', 0, 'The number of this process, '
+    'from 0.')
 
 
 def plain(error: BaseException) -> errors.UserError:
@@ -69,10 +81,10 @@ def plain(error: BaseException) -> errors.UserError:
 
 
 def with_config_file(argv: list[str]) -> list[str]:
-  """The flags with the path of the config file as it is.
+  """The flags with the true path of the config file.
 
-  configs/NAME.py, where there is no such file, is the one that comes with the
-  package.  Raises UserError where there is none either.
+  If there is no file configs/NAME.py, the path becomes that of the file which
+  comes with the package.  Raises UserError if the package has no such file.
   """
   argv = list(argv)
   for i, arg in enumerate(argv[1:], 1):
@@ -106,13 +118,13 @@ def parse(argv: list[str]) -> list[str]:
       raise errors.UserError(
           '--config is missing; try --config=configs/digits.py')
     if rest[1:]:
-      raise errors.UserError(f'{rest[1]!r} is no flag; options of a run are '
-                             'given as --config.train.epochs=5')
+      raise errors.UserError(f'{rest[1]!r} is no flag; set options of a run '
+                             'as in --config.train.epochs=5')
     from swae_jax.training import choice
     choice.settle(CONFIG.value, config_flags.get_override_values(
         flags.FLAGS['config']))
     choice.chosen(CONFIG.value)
-  except Exception as e:  # Many types come from flags and configs.
+  except Exception as e:  # Flags and configs raise many types.
     errors.end(plain(e), verbose='--verbose' in argv)
   return rest
 
@@ -130,8 +142,8 @@ def with_saved_config(argv: list[str]) -> list[str]:
 
 
 def unraisable(found) -> None:
-  """Says what Python cannot raise, except for a known case of Orbax."""
-  # After a damaged checkpoint TensorStore calls a loop that has ended.
+  """Prints an error that Python cannot raise, except a known one of Orbax."""
+  # After a damaged checkpoint TensorStore calls an event loop that has ended.
   if str(found.exc_value) != 'Event loop is closed':
     sys.__unraisablehook__(found)
 
@@ -139,9 +151,9 @@ def unraisable(found) -> None:
 def main(argv: list[str]) -> None:
   """Trains, or goes on training."""
   del argv
-  logging.set_verbosity(logging.WARNING)  # Orbax logs all that it does.
+  logging.set_verbosity(logging.WARNING)  # Orbax logs every action.
   sys.unraisablehook = unraisable
-  # A mistake in a flag shows before these are loaded.
+  # These load slowly, and a mistake in a flag shows before.
   from swae_jax.host import console, mesh
   from swae_jax.training import choice, dry_run, evaluation, train
   from swae_jax.workdir import folder, lock, storage
@@ -152,7 +164,7 @@ def main(argv: list[str]) -> None:
                     TIMEOUT.value)
     if MODE.value == 'eval':
       workdir = storage.path(WORKDIR.value)
-      folder.read_config(workdir)  # The lock would make a folder.
+      folder.read_config(workdir)  # The lock makes a folder.
       with lock.hold(workdir):
         results = evaluation.again(workdir, CONFIG.value)
       console.Console().results(results, workdir)

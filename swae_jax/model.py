@@ -4,7 +4,7 @@
   z = model.encode(images)
   x = model.decode(z)
 
-The training data are not needed.
+A model does not need the training data.
 """
 import functools
 import hashlib
@@ -27,9 +27,9 @@ BATCH_SIZE = 64
 class Model:
   """A trained system.
 
-  Images are uint8, or floats in [0, 1] where the training images were in a
-  range; what is decoded is float32.  All calls take any number of rows and
-  compute `batch_size` at a time, so a row does not depend on the others.
+  Images are uint8 or floats.  Floats must lie in [0, 1] if the training images
+  did.  Decoded images are float32.  All calls take any number of rows and
+  compute `batch_size` rows at a time; a row does not depend on the others.
   """
 
   def __init__(self, held, batch_size=BATCH_SIZE):
@@ -50,7 +50,7 @@ class Model:
 
   @functools.cached_property
   def width(self):
-    """The dimension of a code; two levels are one after the other."""
+    """The dimension of a code; two levels stand one after the other."""
     x = jax.ShapeDtypeStruct((1, *self.shape), np.float32)
     return jax.eval_shape(
         self.saved.system.encode, self.saved.variables, x).shape[1]
@@ -64,17 +64,17 @@ class Model:
     return self._eval.decode(checked_codes(codes, self.width))
 
   def reconstruct(self, images):
-    """Images [N, H, W, C] -> what is decoded from their codes, the same."""
+    """Images [N, H, W, C] -> images decoded from their codes [N, H, W, C]."""
     return self.decode(self.encode(images))
 
   def prior(self, n, seed=0):
-    """Codes drawn from the prior [n, D]; fewer are the first of more."""
+    """Codes [n, D] drawn from the prior; a smaller n gives the first ones."""
     if n < 0:
       raise errors.UserError(f'n={n}: it must not be negative')
     return self._view(jax.random.key(seed)).sample(n)
 
   def sample(self, n, seed=0):
-    """Images decoded from codes that are drawn from the prior [n, H, W, C]."""
+    """Images [n, H, W, C] decoded from codes that are drawn from the prior."""
     return self.decode(self.prior(n, seed))
 
   def interpolate(self, a, b, steps):
@@ -85,20 +85,20 @@ class Model:
     """
     if steps < 2:
       raise errors.UserError(
-          f'steps={steps}: both ends count, so it must be at least 2')
+          f'steps={steps}: steps includes both ends and must be at least 2')
     a, b = self.encode(a), self.encode(b)
     if len(a) != len(b):
       raise errors.UserError(
-          f'as many images must stand at both ends, found {len(a)} and '
+          f'a and b must have the same number of images, found {len(a)} and '
           f'{len(b)}')
     z = interpolation.interpolate(a, b, steps)
     x = self.decode(z.reshape(-1, self.width))
     return x.reshape(len(a), steps, *self.shape)
 
-  # scikit-learn's names, so that a trained system can stand in a pipeline.
+  # The names of scikit-learn: a trained system can be a step of a pipeline.
 
   def fit(self, x=None, y=None):
-    """Returns self: what is loaded has been trained, and stays as it is."""
+    """Returns self: the system is trained already, and does not change."""
     del x, y
     return self
 
@@ -120,7 +120,7 @@ class Model:
 
 
 def checked_images(x, about):
-  """Images as evaluators take them; raises UserError for others."""
+  """Images that evaluators take; raises UserError for all others."""
   x, shape = np.asarray(x), about['shape']
   if list(x.shape[1:]) != shape:
     raise errors.UserError(
@@ -142,7 +142,7 @@ def checked_images(x, about):
 
 
 def checked_codes(z, width):
-  """Codes float32 [N, width]; raises UserError for others."""
+  """Codes as float32 [N, width]; raises UserError if they do not fit."""
   z = np.asarray(z)
   if z.ndim != 2 or z.shape[1] != width or z.dtype.kind not in 'fiu':
     raise errors.UserError(f'codes must be numbers [N, {width}], found '
@@ -154,10 +154,10 @@ def checked_codes(z, width):
 
 
 def load(path, batch_size=BATCH_SIZE):
-  """The trained system of a run's workdir, or of a file of swae_jax.export.
+  """The Model of a run's workdir, or of a file that `swae export` wrote.
 
-  Of a workdir it is the state that the run is evaluated by, the last or the
-  best one.  Returns a Model.
+  From a workdir it takes the state that the run evaluates: the last state, or
+  the best one.
   """
   path = storage.path(path).expanduser()
   if not path.exists():
@@ -167,20 +167,20 @@ def load(path, batch_size=BATCH_SIZE):
 
 
 class Saved(NamedTuple):
-  """A trained system, as a run or a file keeps it."""
+  """A trained system, read from a workdir or a file."""
   about: dict  # config; input, as of evaluation.inputs; epoch; step
   system: base.System
   variables: base.Variables  # On the host.
 
 
 def of_workdir(workdir):
-  """What a run has learned."""
+  """The Saved of a run."""
   config = folder.read_config(workdir)
   run = files.read_json(workdir / 'run.json') or {}
   if 'input' not in run:
     raise errors.UserError(
-        f'{workdir} does not say what images its system takes (run.json has no '
-        "'input'): train it once more")
+        f"{workdir}: run.json has no 'input', the shape and range of the "
+        'images; train the run once more')
   where = folder.evaluated(workdir, config)
   about = {'config': config.to_dict(), 'input': run['input'],
            'steps_per_epoch': run['steps_per_epoch']}
@@ -199,7 +199,7 @@ def of_workdir(workdir):
 
 
 def of_file(path):
-  """What swae_jax.export has written."""
+  """The Saved of a .safetensors file that `swae export` wrote."""
   try:
     import safetensors
   except ImportError:
@@ -212,12 +212,12 @@ def of_file(path):
       arrays = {name: file.get_tensor(name) for name in file.keys()}
   except (safetensors.SafetensorError, OSError) as e:
     raise errors.DamagedData(
-        f'{path}: no safetensors file, or a part of one ({e})') from e
+        f'{path}: no safetensors file, or an incomplete one ({e})') from e
   if 'swae_jax' not in head:
-    raise errors.UserError(f'{path} was not written by swae_jax.export')
+    raise errors.UserError(f'{path} was not written by swae export')
   if head.get('sha256') != seal(head['swae_jax'], arrays):
     raise errors.DamagedData(
-        f'{path} is damaged: its digest differs; fetch or export it again')
+        f'{path} is damaged: its digest differs; copy or export it again')
   about = json.loads(head['swae_jax'])
   made, like = system(about)
   return Saved(about, made, digests.rebuild(
@@ -225,7 +225,7 @@ def of_file(path):
 
 
 def seal(text, variables):
-  """One digest of all that a file holds."""
+  """One digest of the whole content of a file."""
   content = f'{text}\n{digests.summary(variables)}'
   return hashlib.sha256(content.encode()).hexdigest()
 

@@ -4,18 +4,21 @@
   decode       codes to pictures
   reconstruct  pictures to codes and back to pictures
   sample       pictures decoded from --n codes that are drawn from the prior
-  interpolate  --steps pictures on the way from each picture to the next
+  interpolate  --steps pictures between each picture and the next
 
   swae apply encode --workdir=RUN --input=photos --output=codes.npz
   swae apply decode --workdir=RUN --input=codes.npz --output=pictures/
   swae apply sample --model=FILE --n=64 --output=grid.png
 
---input of pictures is a folder, a zip file, one picture, or an array: a .npy
-file, or a .npz file with 'images' or with one array alone.  --input of codes is
-a .npz file with 'codes' or with one array alone, or a .npy file.  Codes go into
-a .npz file with 'codes' and 'names'.  Pictures go, by the ending of --output,
-into one picture (.png), an array (.npz, 'images' float32 and 'names') or a
-folder of PNG files.
+Pictures in --input are a folder, a zip file, one picture or an array.  Codes in
+--input are an array.  An array is a .npy file, or a .npz file that holds
+'images' or 'codes', or only one array.
+
+Codes in --output are a .npz file with 'codes' and 'names'.  The ending of
+--output chooses how pictures are written: .png is one picture of all, .npz is
+an array ('images' float32, 'names'), and no ending is a folder of PNG files.
+
+swae apply ACTION --help, such as swae apply sample --help, describes the flags.
 """
 import argparse
 import pathlib
@@ -57,7 +60,7 @@ def decode(model: 'Model', flags: argparse.Namespace) -> str:
 
 
 def reconstruct(model: 'Model', flags: argparse.Namespace) -> str:
-  """Writes the pictures that are decoded from the codes of pictures."""
+  """Encodes pictures, decodes the codes and writes the decoded pictures."""
   x, names = _read(model, flags)
   return image_files.write_images(flags.output, model.reconstruct(x), names)
 
@@ -70,12 +73,12 @@ def sample(model: 'Model', flags: argparse.Namespace) -> str:
 
 
 def interpolate(model: 'Model', flags: argparse.Namespace) -> str:
-  """Writes a row of pictures for each pair of neighbours in --input."""
+  """Writes a row of pictures from each picture of --input to the next."""
   x, _ = _read(model, flags)
   if len(x) < 2:
     raise errors.UserError(
-        f'--input={flags.input}: it must have two pictures at least, and has '
-        f'{len(x)}')
+        f'--input={flags.input}: interpolation needs at least two pictures, '
+        f'found {len(x)}')
   x = model.interpolate(x[:-1], x[1:], flags.steps)
   names = [f'{name}-{i:02d}' for name in image_files.numbered(len(x))
            for i in range(flags.steps)]
@@ -102,9 +105,9 @@ def make_parser() -> cli.Parser:
                        '.png, .npz, or a folder')
     if name == 'sample':
       flags.add_argument('--n', type=cli.whole(1), default=64,
-                         help='the number of pictures (64)')
+                         help='number of pictures (default 64)')
       flags.add_argument('--seed', type=cli.SEED, default=0,
-                         help='other seeds draw other codes (0)')
+                         help='seed of the drawn codes (default 0)')
     else:
       flags.add_argument('--input', type=cli.path, required=True,
                          metavar='PATH', help='.npz, .npy'
@@ -112,16 +115,17 @@ def make_parser() -> cli.Parser:
                              name in TAKE_PICTURES))
     if name in TAKE_PICTURES:
       flags.add_argument('--crop', choices=folder.CROPS, help=(
-          'pictures of another size: take the largest square in the middle, or '
-          'squeeze the whole picture (none); as in training, if not given'))
+          'how to resize pictures of another size: centre takes the largest '
+          'square in the middle, none squeezes the whole picture; by default '
+          'as in training'))
     if name == 'interpolate':
       flags.add_argument('--steps', type=cli.whole(2), default=8,
-                         help='pictures in a row, with both ends (8)')
+                         help='pictures in a row, ends included (default 8)')
   return parser
 
 
 def check(flags: argparse.Namespace, parser: cli.Parser) -> None:
-  """Refuses paths that cannot serve, before anything is computed."""
+  """Refuses unsuitable paths before anything is computed."""
   _check_output(flags.action, flags.output, parser)
   if 'input' not in flags:
     return
@@ -151,7 +155,7 @@ def _check_output(action: str, output: pathlib.Path, parser: cli.Parser):
 
 
 def main(argv: list[str]) -> None:
-  """Does what the first argument names."""
+  """Carries out the action that the first argument names."""
   parser = make_parser()
   flags = parser.parse_args(argv)
   check(flags, parser)

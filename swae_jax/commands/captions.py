@@ -5,8 +5,8 @@ from typing import NamedTuple
 _FEATURES = 'features of generated and of real images'
 _METRICS = {  # pattern: (meaning, the better direction)
     r'knn\d+_accuracy': (
-        'accuracy of the classification of a code by its nearest neighbours '
-        'among the training codes', 'higher'),
+        'accuracy of classifying a code by its nearest neighbours among the '
+        'training codes', 'higher'),
     r'linear_probe_accuracy': (
         'accuracy of a linear classifier of the codes', 'higher'),
     r'reconstruction_error': (
@@ -23,8 +23,8 @@ _METRICS = {  # pattern: (meaning, the better direction)
     r'latent_mmd': (
         'maximum mean discrepancy between codes and prior', 'lower'),
     r'prior_(sliced_wasserstein|mmd)': (
-        'distance between two sets of draws from the prior: what chance alone '
-        'gives', ''),
+        'distance between two sets of draws from the prior: the floor of the '
+        'distance between codes and prior', ''),
     r'distance_rank_correlation': (
         'rank correlation of the distances between images and between their '
         'codes', 'higher'),
@@ -57,19 +57,19 @@ _SUFFIXES = {
     '_reconstructions': 'of reconstructions in place of samples',
 }
 _CURVES = {
-    'loss': 'what training minimises',
+    'loss': 'the loss that training minimises',
     'reconstruction': 'cost of the reconstruction',
-    'x_loss': 'cost of the images decoded from the prior that is learned',
-    'z_loss': 'distance between a code and the prior that is learned',
+    'x_loss': 'cost of the images decoded from the learned prior',
+    'z_loss': 'distance between a code and the learned prior',
     'penalty': 'divergence between codes and prior',
     'critic': 'loss of the critic',
     'kl': 'divergence of the law of a code from the prior',
     'elbo': 'lower bound of the log-likelihood',
-    'log_likelihood': 'of an image, given its code',
-    'prior_logvar': 'log-variance of the prior that is learned',
+    'log_likelihood': 'log-likelihood of an image, given its code',
+    'prior_logvar': 'log-variance of the learned prior',
     'prior_clamped': 'share of these log-variances at a bound',
     'distinct_components': 'share of the prior\'s components in use in a batch',
-    'skipped': 'updates that were not finite, in all',
+    'skipped': 'total number of updates that were not finite',
 }
 # The pictures that most readers look for come first.
 _PICTURES = ('samples', 'reconstructions', 'interpolation', 'manifold',
@@ -79,23 +79,24 @@ _PICTURES = ('samples', 'reconstructions', 'interpolation', 'manifold',
 class Meaning(NamedTuple):
   """A metric in words."""
   text: str
-  better: str  # 'higher', 'lower', or '' where it is there for comparison
+  better: str  # 'higher', 'lower', or '' if neither is better
 
 
 def metric(name: str) -> Meaning:
-  """What a metric is; empty for one that is not known."""
+  """The meaning of a metric; empty for an unknown metric."""
   for pattern, (text, better) in _METRICS.items():
     if re.match(pattern, name):
       more = [words for suffix, words in _SUFFIXES.items() if suffix in name]
       if name.endswith('_floor'):
         return Meaning(
-            'the same between two sets of real images: the best to expect', '')
+            'the same metric between two sets of real images: the best to '
+            'expect', '')
       return Meaning(', '.join([text, *more]), better)
   return Meaning('', '')
 
 
 def curve(name: str) -> str:
-  """What a curve shows; empty for one that is not known."""
+  """The meaning of a curve; empty for an unknown curve."""
   return _CURVES.get(name, '')
 
 

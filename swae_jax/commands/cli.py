@@ -1,5 +1,4 @@
-"""The parts that commands share: the parser, types of flags, a trained system.
-"""
+"""Parts that the commands share: parser, types of flags, the trained system."""
 import argparse
 from collections.abc import Callable, Iterator
 import contextlib
@@ -13,7 +12,7 @@ if TYPE_CHECKING:  # A mistake in a flag shows before jax is loaded.
 
 
 class Parser(argparse.ArgumentParser):
-  """A parser that says in one line what is wrong."""
+  """A parser whose errors are one line."""
 
   def error(self, message: str) -> NoReturn:
     """Ends the program with the message and code 2."""
@@ -48,7 +47,7 @@ SEED = whole(0, 2**32 - 1)  # JAX's keys take no more bits.
 
 
 def path(text: str) -> pathlib.Path:
-  """A type of flags: a path on a disk, ~ being the home folder."""
+  """A type of flags: a path on a disk, where ~ is the home folder."""
   try:
     found = pathlib.Path(text).expanduser()
     found.exists()
@@ -63,7 +62,7 @@ def add_model(to: argparse.ArgumentParser) -> None:
   which.add_argument('--workdir', dest='model', metavar='DIR',
                      help='the workdir of a run')
   which.add_argument('--model', dest='model', metavar='FILE',
-                     help='a .safetensors file that swae export has written')
+                     help='a .safetensors file that swae export wrote')
 
 
 def load(flags: argparse.Namespace) -> 'model.Model':
@@ -74,7 +73,7 @@ def load(flags: argparse.Namespace) -> 'model.Model':
 
 @contextlib.contextmanager
 def user_paths() -> Iterator[None]:
-  """Says in one line where a path that the user has given cannot be used."""
+  """Turns an error of a path that the user gave into a UserError."""
   try:
     yield
   except OSError as e:

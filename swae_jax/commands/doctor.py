@@ -1,9 +1,9 @@
-"""Looks for what this machine lacks: packages, devices, disk, memory, data.
+"""Checks packages, devices, disk, memory and data of this machine.
 
   swae doctor [--data_dir=DIR] [--workdir=DIR]
 
-Every line says what was found; a line with NO: says what to do.  The command
-starts where nothing is installed.
+Every line names one thing that was found.  A line with NO: names a problem.
+The command starts even if no package is installed.
 """
 import collections
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ OPTIONAL = {'gcs': 'for workdirs in a bucket, gs://',
             'sinkhorn': 'for the penalty sinkhorn',
             'tensorboard': 'for config.train.tensorboard',
             'tfds': 'for data sets that tensorflow-datasets has prepared'}
-Line = tuple[bool, str]  # Whether all is well, and what was found.
+Line = tuple[bool, str]  # Whether it is good, and the text.
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -72,7 +72,7 @@ def packages() -> Iterator[Line]:
   for extra, what in OPTIONAL.items():
     missing = [line for good, line in _found(required(extra)) if not good]
     yield True, f'{extra}: ' + (
-        f"not installed, only {what}: pip install 'swae_jax[{extra}]'"
+        f"not installed, needed only {what}: pip install 'swae_jax[{extra}]'"
         if missing else f'installed, {what}')
 
 
@@ -105,7 +105,7 @@ def _devices() -> Line:
     devices = jax.devices()
     total = float(jax.jit(lambda x: (x * 2).sum())(jax.numpy.ones(8)))
   except ImportError:
-    return False, 'without jax the devices are not known'
+    return False, 'jax is not installed, so the devices are not known'
   except Exception as e:  # Drivers fail in many ways.
     why = ' '.join(str(e).split())[:200] or type(e).__name__
     asked = os.environ.get('JAX_PLATFORMS')
@@ -134,23 +134,23 @@ def data_sets(data_dir: str) -> Iterator[Line]:
 
 
 def workdir(name: str) -> Iterator[Line]:
-  """Lines on a workdir: whether it can be written, and is in use."""
+  """Lines on a workdir: whether it is writable, and whether it is in use."""
   from swae_jax.workdir import lock, storage
   there = storage.path(name).expanduser()
-  if not storage.in_bucket(there):  # Of a bucket only a try would tell.
+  if not storage.in_bucket(there):  # A bucket tells only when written to.
     while not there.exists():
       there = there.parent
     if not there.is_dir():
       yield False, f'{there} is a file; give another --workdir'
       return
     good = os.access(there, os.W_OK | os.X_OK)
-    yield good, f'{there} can {"" if good else "not "}be written'
+    yield good, f'{there} is {"" if good else "not "}writable'
   holder = lock.holder(storage.path(name).expanduser())
   yield True, f'in use by {holder}' if holder else 'not in use'
 
 
 def show(parts: Mapping[str, Iterable[Line]]) -> collections.Counter[str]:
-  """Prints the lines of each part.  Returns how many of each say NO."""
+  """Prints the lines of each part; returns the number of NO lines by part."""
   bad = collections.Counter()
   for part, lines in parts.items():
     for good, line in lines:
@@ -160,11 +160,12 @@ def show(parts: Mapping[str, Iterable[Line]]) -> collections.Counter[str]:
 
 
 def main(argv: list[str]) -> None:
-  """Prints what it finds; ends with code 2 if something is missing."""
+  """Prints all lines; ends with code 2 if a line has NO."""
   parser = cli.parser(__doc__, prog='swae doctor')
   parser.add_argument('--data_dir', metavar='DIR',
-                      help='the folder of the data sets')
-  parser.add_argument('--workdir', metavar='DIR', help='the workdir of a run')
+                      help='also check this folder of data sets')
+  parser.add_argument('--workdir', metavar='DIR',
+                      help='also check this workdir of a run')
   asked = parser.parse_args(argv)
   parts = {'packages': packages(), 'machine': machine()}
   if asked.data_dir:

@@ -1,17 +1,17 @@
-"""Writes a trained system to files that stand alone.
+"""Writes a trained system to a file, or a folder, for use elsewhere.
 
   swae export --workdir=RUN --output=model.safetensors
   swae export --workdir=RUN --output=model.stablehlo
 
-*.safetensors is one file with all variables, bit for bit, the config, and the
-shape and range of the images.  swae_jax.load and swae apply take the file in
-place of the run.
+*.safetensors is one file: all variables, bit for bit, the config, and the shape
+and range of the images.  swae_jax.load and swae apply take the file in place of
+the workdir.
 
-*.stablehlo is a folder of functions with the weights in them.  They need jax
-alone, take any number of rows and run on cpu, cuda and tpu:
+*.stablehlo is a folder of functions that contain the weights.  The functions
+need only jax, take any number of rows and run on cpu, cuda and tpu:
 
   encode.bin  images float32 [B, H, W, C] -> codes [B, D]
-              (of uint8 images: the values divided by 255)
+              (divide uint8 images by 255 first)
   decode.bin  codes float32 [B, D] -> images float32 [B, H, W, C]
   sample.bin  keys uint32 [B, 2], one for each image -> images float32
   about.json  the config, and the shape and range of the images
@@ -20,8 +20,8 @@ alone, take any number of rows and run on cpu, cuda and tpu:
   encode = jax.export.deserialize(bytearray(open('encode.bin', 'rb').read()))
   z = encode.call(x)
 
-One form of convolution must serve all platforms here; swae_jax.load chooses the
-form by the device and is faster on a CPU.
+The functions use the same form of convolution on all platforms.  swae_jax.load
+chooses the form by the device, and is faster on a CPU.
 """
 from collections.abc import Callable
 import hashlib
@@ -38,7 +38,7 @@ PLATFORMS = ('cpu', 'cuda', 'tpu')
 
 
 def write_safetensors(model: 'Model', path: pathlib.Path) -> None:
-  """Writes one file for swae_jax.load, in one move."""
+  """Writes one file for swae_jax.load, whole or not at all."""
   import numpy as np
   from safetensors import numpy as safetensors
 
@@ -83,7 +83,7 @@ def functions(model: 'Model') -> dict[str, tuple[Callable, Any, tuple]]:
 
 def write_stablehlo(model: 'Model', path: pathlib.Path) -> None:
   """Writes a folder of functions for jax.export.deserialize."""
-  import flatbuffers  # noqa: F401  # jax.export needs it and says so late.
+  import flatbuffers  # noqa: F401  # jax.export needs it, and fails late.
   import jax
   from jax import export
 

@@ -1,5 +1,4 @@
-"""Pictures and codes, each with a name, read from files and written to files.
-"""
+"""Reads and writes files of pictures and of codes, each with a name."""
 import io
 import math
 import pathlib
@@ -41,7 +40,7 @@ def read_array(path: pathlib.Path, key: str) -> tuple[np.ndarray, list[str]]:
   names = found.pop('names', None)
   if key not in found and len(found) != 1:
     raise errors.UserError(
-        f'{path}: it must hold {key!r}, or one array alone; it holds '
+        f'{path}: it must hold {key!r}, or only one array; it holds '
         f'{", ".join(sorted(found)) or "none"}')
   array = found[key if key in found else min(found)]
   if array.ndim < 1 or names is not None and len(names) != len(array):
@@ -54,12 +53,12 @@ def read_array(path: pathlib.Path, key: str) -> tuple[np.ndarray, list[str]]:
 
 def resizing(config: dict[str, Any], shape: tuple[int, ...], crop: str | None
              ) -> pictures.Resize | None:
-  """How pictures of another size are fitted, or None: they are refused.
+  """How to resize pictures of another size; None refuses them.
 
   Args:
-    config: that of the run.
-    shape: of the images that the system takes [H, W, C].
-    crop: a name in folder.CROPS, or None: as in training.
+    config: the config of the run.
+    shape: [H, W, C], the shape of an image of the system.
+    crop: a name in folder.CROPS; None crops as in training.
   """
   size, channels = shape[1:]
   data = config['data']
@@ -79,9 +78,9 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
   """The pictures of a folder, of a zip file or of one file, and their names.
 
   Args:
-    path: of the folder or file.
-    shape: of an image [H, W, C].
-    how: pictures of another size are fitted, or None: they are refused.
+    path: the folder or the file.
+    shape: [H, W, C], the shape of an image of the system.
+    how: how to resize pictures of another size; None refuses them.
 
   Returns:
     uint8 [N, H, W, C], and N names.
@@ -97,8 +96,8 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
   height, width, channels = shape
   if height != width or channels not in pictures.MODES:
     raise errors.UserError(
-        f'the system takes {height}x{width}x{channels}, which is no square '
-        'picture, grey or RGB: give --input as a .npz or .npy file')
+        f'the system takes {height}x{width}x{channels}, which is not a square '
+        'picture, grey or RGB; give --input as a .npz or .npy file')
   exact = pictures.Resize(width, channels, Image.Resampling.LANCZOS,
                        pictures.full_box)
 
@@ -138,7 +137,7 @@ def paths(output: pathlib.Path, names: list[str]) -> list[pathlib.Path]:
 
 
 def write_npz(path: pathlib.Path, **arrays: Any) -> None:
-  """Writes a .npz file, in one move."""
+  """Writes a .npz file, whole or not at all."""
   content = io.BytesIO()
   np.savez(content, **arrays)
   files.replace(path, content.getvalue())
@@ -146,13 +145,14 @@ def write_npz(path: pathlib.Path, **arrays: Any) -> None:
 
 def write_images(output: pathlib.Path, x: np.ndarray, names: list[str],
                  columns: int | None = None) -> str:
-  """Writes images as one picture, an array or a folder, by the ending.
+  """Writes images as one picture, an array or a folder of pictures.
 
   Args:
-    output: ends in .png, in .npz, or is a folder.
+    output: a path that ends in .png (one picture) or .npz (an array), or the
+      path of a folder.
     x: images [N, H, W, C].
     names: N names, for an array or a folder.
-    columns: of one picture; as many as rows, about, if not given.
+    columns: the columns of one picture; None makes the picture about square.
 
   Returns:
     A line on what was written.
@@ -162,8 +162,8 @@ def write_images(output: pathlib.Path, x: np.ndarray, names: list[str],
     write_npz(output, images=x, names=names)
   elif not base.is_image(x.shape[1:]):
     raise errors.UserError(
-        f'{"x".join(map(str, x.shape[1:]))} is no picture: end --output in '
-        '.npz')
+        f'{"x".join(map(str, x.shape[1:]))} is not the shape of a picture; '
+        'end --output in .npz')
   elif not len(x):
     raise errors.UserError(f'--output={output}: there are no images to write')
   elif output.suffix == '.png':

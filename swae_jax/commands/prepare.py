@@ -3,9 +3,9 @@
   swae prepare NAME --data_dir=DIR [option=value ...]
   swae prepare inception --from=FILE --data_dir=DIR
 
-Files that are already there are only checked.  The options are those of the
-data set, such as size=32.  The second form converts the weights of the network
-behind the FID, once, from the file of another project.
+The command only checks files that are there already.  The options are those of
+the data set, such as size=32.  The second form converts a file of another
+project into the weights of the Inception network, which the FID needs.
 """
 from collections.abc import Iterable, Sequence
 import pathlib
@@ -60,7 +60,7 @@ DOWNLOADS: dict[str, tuple[str, tuple[download.File, ...]]] = {
 
 
 def prepare(name: str, data_dir: str, **values: Any) -> base.Dataset:
-  """The data set; fetches the files that are missing, if that is allowed.
+  """The data set; fetches missing files if their terms allow it.
 
   Args:
     name: a name in data.DATASETS.
@@ -69,7 +69,7 @@ def prepare(name: str, data_dir: str, **values: Any) -> base.Dataset:
   """
   make = data.DATASETS[name]
   if 'dir' not in options.of(make):
-    return make(**values)  # It needs no file.
+    return make(**values)  # The data set needs no file.
   try:
     return make(dir=data_dir, **values)
   except errors.MissingData as e:
@@ -84,7 +84,7 @@ def prepare(name: str, data_dir: str, **values: Any) -> base.Dataset:
   try:
     return make(dir=data_dir, **values)
   except errors.DamagedData:
-    for path in fetched:  # So that the next call fetches them again.
+    for path in fetched:  # The next call fetches them again.
       path.unlink()
     raise
 
@@ -105,16 +105,16 @@ def _fetch(folder: str, wanted: Iterable[download.File],
 def _place_celeba(data_dir: str) -> errors.MissingData:
   folder = pathlib.Path(data_dir).expanduser() / 'celeba'
   return errors.MissingData(
-      'celeba: the terms of CelebA forbid passing it on; get it from '
+      'celeba: its terms forbid passing CelebA on; download CelebA from '
       f'https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, put into {folder} '
       f'{celeba.NEEDED} and {celeba.NEEDED_PARTITION}, and run this again')
 
 
 def prepare_inception(source: str | None, data_dir: str) -> str:
-  """Converts the weights in `source`, or checks those that are there.
+  """Converts the weights in `source`, or checks the converted weights.
 
   Returns:
-    A line that says which features the weights serve.
+    A line with the features that the weights compute.
   """
   from swae_jax.evals.inception import weights
   path = (weights.convert(source, data_dir) if source
@@ -160,8 +160,8 @@ def _parser() -> cli.Parser:
   parser.add_argument('options', metavar='option=value', nargs='*',
                       help='options of the data set')
   parser.add_argument('--data_dir', metavar='DIR', required=True,
-                      help='the folder of the data sets; each has its own in '
-                      'it')
+                      help='the folder of the data sets; each data set has a '
+                      'folder in it')
   parser.add_argument('--from', dest='source', metavar='FILE',
                       help=f'for inception: {sources.KNOWN}')
   return parser

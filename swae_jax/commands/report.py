@@ -1,9 +1,9 @@
-"""Writes one HTML page on a run, or on several side by side.
+"""Writes one HTML page about a run, or about several runs side by side.
 
   swae report --workdir=RUN [--output=report.html]
   swae report --compare=RUN,RUN [--output=report.html]
 
-The page needs no network and no other file.  A run need not have finished.
+The page needs no network and no other file.  Unfinished runs are shown, too.
 """
 import base64
 from collections.abc import Iterable, Sequence
@@ -24,17 +24,17 @@ from swae_jax.commands import captions, cli
 from swae_jax.training import config as config_lib
 from swae_jax.workdir import files, folder, metrics_log, storage
 
-POINTS = 1000  # of a curve; longer ones are thinned
+POINTS = 1000  # of a curve; longer curves are thinned
 PNG = b'\x89PNG\r\n\x1a\n'
 
 
 class Run(NamedTuple):
-  """A run as a page shows it."""
+  """The facts on a run that a page shows."""
   name: str
   workdir: Any
   config: dict[str, Any]
   about: dict[str, Any]  # run.json
-  results: dict[str, Any]  # empty where it has not finished
+  results: dict[str, Any]  # empty if the run is not finished
   curves: dict[str, tuple[list[int], list[float]]]  # {metric: (steps, values)}
   state: str
 
@@ -54,7 +54,7 @@ class Table(NamedTuple):
   rows: list[tuple]
 
   def align(self, column: int) -> str:
-    """The attribute of the cells of a column: numbers stand to the right."""
+    """The attribute of the cells of a column: aligns numbers to the right."""
     numeric = any(isinstance(row[column], (int, float)) for row in self.rows)
     return markupsafe.Markup(' class="number"') if numeric else ''
 
@@ -63,7 +63,7 @@ class Figure(NamedTuple):
   """A picture in the page."""
   name: str
   title: str
-  address: str  # with the whole content
+  address: str  # a data: URL with the whole content
   note: str = ''
 
 
@@ -104,7 +104,7 @@ def _columns(path: Any, prefix: str = ''
 
 
 def labels(workdirs: Sequence[str]) -> list[str]:
-  """Short names of folders, each its own."""
+  """Short names of folders, all different."""
   paths = [os.path.abspath(os.path.expanduser(w)) for w in workdirs]
   root = os.path.commonpath([os.path.dirname(p) for p in paths])
   return [os.path.relpath(p, root) for p in paths]
@@ -123,7 +123,7 @@ def curves(runs: Sequence[Run]) -> list[Figure]:
 
 
 def curve(metric: str, runs: Sequence[Run]) -> bytes:
-  """An SVG of a metric by step, of the training and of the validation."""
+  """An SVG of a metric by step, in training and in validation."""
   page = figures.Figure((4.4, 2.8), layout='constrained')
   axes = page.add_subplot()
   several, seen = len(runs) > 1, []
@@ -176,7 +176,7 @@ def options(values: Iterable[dict], runs: Sequence[Run]) -> Table:
   """Names and values, a column for each run."""
   flat = [config_lib.flat(value) for value in values]
   names = list(dict.fromkeys(name for one in flat for name in one))
-  # As text: 32 is an option here, and no number to be aligned.
+  # Options are text, so that a number such as 32 is not aligned.
   return Table(('name', *_head(runs)), [
       (name, *(str(one.get(name, '')) for one in flat)) for name in names])
 
@@ -189,7 +189,7 @@ def differing(table: Table) -> Table | None:
 
 
 def pictures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
-  """{title: the pictures of the runs}; of one run all stand under ''."""
+  """{title: the pictures of the runs}; one run has the title '' for all."""
   several, found = len(runs) > 1, {}
   paths = [(run, path) for run in runs
            for path in (run.workdir / 'images').glob('*.png')]
@@ -204,7 +204,7 @@ def pictures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
 
 
 def _own(run: Run, path: Any) -> bytes | None:
-  """The content of a picture; None if it is none, or a link out of the run."""
+  """The content of a picture; None if it is no PNG or a link out of the run."""
   if not storage.in_bucket(path):
     root, real = os.path.realpath(run.workdir), os.path.realpath(path)
     if os.path.commonpath([root, real]) != root or not os.path.isfile(real):
@@ -214,19 +214,19 @@ def _own(run: Run, path: Any) -> bytes | None:
 
 
 def digests(run: Run) -> dict[str, Any]:
-  """The values that say whether two results are the same."""
+  """The values that tell whether two results are equal."""
   return {k: run.results[k] for k in (
       'seed', 'evaluated_step', 'state_sha256', 'weights_sha256', 'code_sha256')
           if k in run.results}
 
 
 def shown(value: Any) -> str:
-  """A value for people."""
+  """A value as text."""
   return f'{value:.4f}' if isinstance(value, float) else str(value)
 
 
 def page(runs: Sequence[Run]) -> str:
-  """The page on some runs."""
+  """The page about some runs."""
   made = jinja2.Environment(
       loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
       autoescape=True, undefined=jinja2.StrictUndefined)
@@ -242,14 +242,14 @@ def page(runs: Sequence[Run]) -> str:
 
 
 def write(workdirs: Sequence[str], output: str = '') -> Any:
-  """Writes the page on the runs in `workdirs`.  Returns its path."""
+  """Writes the page about the runs in `workdirs`; returns its path."""
   names = labels(workdirs) if len(workdirs) > 1 else ['']
   if len(set(names)) < len(names):
     raise errors.UserError('--compare: a run is named twice')
   path = storage.path(
       output or storage.path(workdirs[0]) / 'report.html').expanduser()
   if path.is_dir():
-    raise errors.UserError(f'--output={output}: it is a folder; name a file')
+    raise errors.UserError(f'--output={output}: it is a folder; give a file')
   runs = [read(*both) for both in zip(workdirs, names, strict=True)]
   with cli.user_paths():
     files.replace(path, page(runs).encode())
@@ -262,9 +262,9 @@ def main(argv: list[str]) -> None:
   parser.add_argument('--workdir', default='', metavar='RUN',
                       help='the workdir of a run')
   parser.add_argument('--compare', default='', metavar='RUN,RUN',
-                      help='the workdirs of several runs, with commas')
+                      help='the workdirs of several runs, joined by commas')
   parser.add_argument('--output', default='', metavar='FILE',
-                      help='report.html in the first workdir, if not given')
+                      help='default: report.html in the first workdir')
   flags = parser.parse_args(argv)
   workdirs = list(filter(None, [flags.workdir, *flags.compare.split(',')]))
   if not workdirs:

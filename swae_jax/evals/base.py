@@ -22,14 +22,14 @@ class View(NamedTuple):
   Attributes:
     encode: x [N, H, W, C], uint8 or float, -> mean codes z [N, D].
     decode: z [N, D] -> x [N, H, W, C] float; images lie in [0, 1].
-    sample: n -> z_prior [n, D], drawn from the prior.  Every call returns the
-      same codes, and fewer codes are the first of more.
+    sample: n -> z_prior [n, D], drawn from the prior.  Equal calls return equal
+      codes, and a smaller n returns the first of them.
     data: the data set that the system was trained on.
     log_weights: x [N, H, W, C], S -> log p(x, z) - log q(z | x) at S draws of z
-      for each x, [S, N], the same at each call.  None if the system has no
+      for each x, [S, N].  Equal calls draw equal z.  None if the system has no
       such densities.
-    draw: x [N, H, W, C] -> one draw of each code [N, D], the same at each call;
-      the mean code if the encoder is deterministic.
+    draw: x [N, H, W, C] -> one draw of each code [N, D].  The draw is the mean
+      code if the encoder is deterministic.  Equal calls return equal draws.
   """
   encode: Callable[[np.ndarray], np.ndarray]
   decode: Callable[[np.ndarray], np.ndarray]
@@ -48,7 +48,7 @@ class Metric(NamedTuple):
     value: the number; NaN if the system gave values that are not finite.
     samples: how many examples the number is computed from.
     split: the split of these examples: 'train', 'valid' or 'test'.
-    protocol: how the number was computed, as far as the name does not say it.
+    protocol: the details of the computation that the name does not give.
   """
   name: str
   value: float
@@ -74,7 +74,7 @@ class Evaluator(NamedTuple):
   Attributes:
     run: view, *, options -> yields Metrics and Pictures.
     check: data set, options -> raises errors.UserError if the options do not
-      fit the data set.  It is called before training; None: nothing to check.
+      fit the data set.  It is called before training.  None checks nothing.
     default: whether the evaluator runs unless a config turns it off.
   """
   run: Callable[..., Iterator[Metric | Picture]]
@@ -95,14 +95,15 @@ def view(system: systems_base.System, variables: systems_base.Variables,
     batch_size: rows that are computed at once.
   """
   encode, draw_code, decode, sample, log_weight = _compiled(system)
-  # Otherwise every batch would copy host arrays to the device again.
+  # Every batch would copy arrays on the host to the device again.
   variables = jax.tree.map(
       lambda x: x if isinstance(x, jax.Array) else jax.device_put(x), variables)
-  # With one key for all, the noise of a code would be that of a sample.
+  # Three keys: with one key, codes and samples would have the same noise.
   prior_key, code_key, weight_key = jax.random.split(key, 3)
 
   def prior(n):
-    # Each batch has a key of its own, so fewer samples are the first of more.
+    # Each batch has its own key, so a smaller n gives the first rows of a
+    # larger n.
     batches = [sample(variables, jax.random.fold_in(prior_key, i), batch_size)
                for i in range(max(1, -(-n // batch_size)))]
     return np.concatenate([np.asarray(z) for z in batches])[:n]
@@ -140,7 +141,7 @@ def check_list(option: str, values: Sequence[Any]) -> None:
                   f'evaluator off, set --config.evals.{evaluator}.run=False')
 
 
-# Each evaluation makes a view: without the cache each would compile anew.
+# Each evaluation makes a view; with the cache only the first one compiles.
 @functools.lru_cache(maxsize=4)
 def _compiled(system):
   """The functions of a system, compiled once for all views."""
@@ -152,7 +153,7 @@ def _compiled(system):
     return system.encode(variables, data_base.to_float(x), key)
 
   def log_weight(variables, x, key, draws):
-    # vmap computes what does not depend on the key, the law of z, only once.
+    # The law of z does not depend on the key, so vmap computes the law once.
     return jax.vmap(
         lambda k: system.log_weight(variables, data_base.to_float(x), k))(
             jax.random.split(key, draws))

@@ -1,7 +1,7 @@
 """The distances of FID, KID and the rest, in the features of a classifier.
 
 The classifier is trained on the data set itself, so it needs no weights from
-elsewhere.  Its numbers are not comparable with a FID, and none has that name.
+elsewhere.  The numbers are not comparable with a FID, so no metric is named so.
 """
 from collections.abc import Iterator, Mapping
 import functools
@@ -41,9 +41,9 @@ def run(view: base.View, *,
   """Metrics such as fd_classifier_10k, each with its floor.
 
   The first metric is the accuracy of the classifier on the test images.  The
-  images are those of features.standard; the classifier was trained on those of
-  the floor.  The folder `cache_dir` keeps the weights of the classifier and the
-  features of real images.
+  images are those of features.standard.  The floor consists of training images,
+  which the classifier was trained on.  The folder `cache_dir` keeps the weights
+  of the classifier and the features of real images.
   """
   images = features.standard(view, of, samples)
   data = view.data
@@ -87,7 +87,7 @@ def _compiled(classes):
 
 
 def _trained(data, epochs, cache_dir):
-  """Parameters, and what they depend on; always the same for one data set."""
+  """Parameters, and the facts that determine them.  The seed is fixed."""
   net = classifier.Classifier(data.classes)
   start = net.init(jax.random.key(0), data_base.to_float(data.train.images[:1]))
   flat, unravel = flatten_util.ravel_pytree(start)

@@ -10,7 +10,7 @@ import numpy as np
 
 from swae_jax import errors, losses, priors
 
-CHUNK = 1000  # Rows that are float64 in memory at once; also of distances.
+CHUNK = 1000  # Rows of features, or of distances, in memory at once.
 SUBSETS, SUBSET = 100, 1000  # Subsets of the KID, and examples in each.
 DIRECTIONS = 1000
 NEIGHBOURS = 5
@@ -24,7 +24,8 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     here = rows.mean(0)
     rows -= here
     step, m = here - mean, len(rows)
-    # Each chunk about its own mean, then merged: no difference of squares.
+    # Merges moments about the mean of each chunk: a difference of squares
+    # would lose digits.
     scatter = scatter + rows.T @ rows + np.outer(step, step) * (n * m / (n + m))
     mean, n = mean + step * (m / (n + m)), n + m
   return mean, scatter / (n - 1)
@@ -32,7 +33,8 @@ def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def frechet(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
   """Frechet distance of two normal laws with the moments of the samples."""
-  # Covariances are singular if N <= D: float64, which a TPU lacks.
+  # Covariances are singular if N <= D, so they need float64, which a TPU
+  # lacks.
   with jax.enable_x64(True), jax.default_device(
       jax.local_devices(backend='cpu')[0]):
     value = _frechet(*moments(real), *moments(generated))
@@ -43,7 +45,7 @@ _frechet = jax.jit(losses.frechet)
 
 
 def kernel(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
-  """Mean of the KID over random subsets; of all examples if they are few."""
+  """Mean KID of random subsets; one KID if a subset holds all examples."""
   n = min(SUBSET, len(real), len(generated))
   whole = n == len(real) == len(generated)
   rng = np.random.default_rng(0)
@@ -74,12 +76,13 @@ _sliced = jax.jit(losses.sliced_wasserstein)
 def manifold(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
   """Precision, recall, density and coverage.
 
-  They count the examples that lie in balls around the examples of the other
-  sample; the radius of a ball is the distance to the 5th neighbour in its own
-  sample.  Precision and recall: Kynkaanniemi et al., "Improved precision and
-  recall metric for assessing generative models", 2019, eq. 2.  Density and
-  coverage: Naeem et al., "Reliable fidelity and diversity metrics for
-  generative models", 2020, section 3.
+  Each metric counts examples of one sample that lie in balls around the
+  examples of the other sample, or balls that contain such an example.  The
+  radius of a ball is the distance from its centre to the 5th neighbour in the
+  sample of the centre.  Precision and recall: Kynkaanniemi et al., "Improved
+  precision and recall metric for assessing generative models", 2019, eq. 2.
+  Density and coverage: Naeem et al., "Reliable fidelity and diversity metrics
+  for generative models", 2020, section 3.
   """
   n, m = len(real), len(generated)
   if min(n, m) <= NEIGHBOURS:
@@ -106,7 +109,7 @@ def _radii(x):
 
 @jax.jit
 def _reach(rows, x, start):
-  """Squared distance to the 5th neighbour of rows x[start:start + n]."""
+  """Squared distance of each row x[start:start + n] to its 5th neighbour."""
   d2 = losses.squared_distances(rows, x)
   # A row is not its own neighbour; rounding may leave its distance above 0.
   own = start + jnp.arange(len(rows))[:, None] == jnp.arange(len(x))[None]

@@ -18,9 +18,11 @@ def run(view: base.View, *, stds: tuple[options.Positive, ...] = (.3,),
 
   Sun and Guo 2021, section 3.4, with std .3: the noise n is normal, and the
   noisy image is not clipped, as in the paper and its released code.  A second
-  metric gives the error of x + n itself; both are sums over an image.  All stds
-  scale the same noise.  A picture for each std shows the clean image, the noisy
-  one (clipped) and its reconstruction.  Nothing for data that are not images.
+  metric gives the error of x + n itself.  Both errors are sums over an image.
+  All stds scale the same noise.  A picture for each std shows the clean image,
+  the noisy image (clipped) and its reconstruction.
+
+  Yields nothing for data that are not images.
   """
   images = view.data.test.images
   if not base.is_image(images.shape[1:]):

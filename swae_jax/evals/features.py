@@ -16,7 +16,7 @@ from swae_jax.evals import base, comparisons
 
 DECODED = 500  # Images decoded at once.
 PAPER_REAL, PAPER_GENERATED = 5000, 2000  # Images of protocol 'swae_paper'.
-# What is compared with real images: decoded samples of the prior, or the
+# The images compared with real images: decoded samples of the prior, or the
 # reconstructions of the real images.
 Of = Literal['samples', 'reconstructions']
 # A comparison of features, real [N, D] and other [M, D] -> {name: value}.
@@ -31,8 +31,8 @@ class Extractor(NamedTuple):
     batch_size: images in a call.
     metrics: the comparisons of these features by the name of the option, each
       with the metric name for each value that it returns.
-    source: in JSON, all that the features depend on besides the images.
-    protocol: the same in words, for the metrics.
+    source: the facts besides the images that determine the features, as JSON.
+    protocol: the source in words, for the metrics.
   """
   fn: Callable[..., Any]
   batch_size: int
@@ -70,7 +70,7 @@ def compare(extractor: Extractor, images: Images, metrics: Sequence[str],
     extractor: the network.
     images: the images.
     metrics: names of `extractor.metrics`.
-    cache_dir: the folder that keeps the features of real images; '': none.
+    cache_dir: the folder that keeps the features of real images; '' keeps none.
   """
   real = kept(extractor, images.real, cache_dir)
   of = '' if images.of == 'samples' else f'_{images.of}'
@@ -82,7 +82,7 @@ def compare(extractor: Extractor, images: Images, metrics: Sequence[str],
                 f'{extractor.protocol}')
     for option in metrics:
       comparison, names = extractor.metrics[option]
-      # Most comparisons fail on NaN, and some return a number all the same.
+      # Most comparisons fail on NaN, but some return a number.
       finite = np.isfinite(side).all()
       found = comparison(real, side) if finite else dict.fromkeys(names, np.nan)
       for key, name in names.items():
@@ -106,7 +106,7 @@ def extract(extractor: Extractor, chunks: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def kept(extractor: Extractor, x: np.ndarray, cache_dir: str) -> np.ndarray:
-  """Features of an array of images, computed once for a folder `cache_dir`."""
+  """Features of an array of images; the folder `cache_dir` keeps them."""
   make = lambda: extract(extractor, [x])
   if not cache_dir:
     return make()
@@ -131,9 +131,9 @@ def split(x: np.ndarray, size: int) -> Iterator[np.ndarray]:
 def standard(view: base.View, of: Of, samples: int) -> Images:
   """As many generated images as real images, all in 256 levels.
 
-  The real images are `samples` images of the test split, or all of them if
-  there are fewer; if the data are binary, the grey images before they were
-  drawn, since the decoder's means are grey.  The floor has training images.
+  The real images are `samples` test images, or all test images if there are
+  fewer.  For binary data they are the grey images before binarisation, since
+  the decoder's means are grey.  The floor consists of training images.
   """
   data, rng = view.data, np.random.default_rng(0)
   train, test = data.train.images, data.test.images
@@ -194,5 +194,5 @@ def _generated(view, of, seen, n):
 
 
 def _levels(x):
-  """Images in 256 levels, as a file has them; unchanged if not finite."""
+  """Images in 256 levels, like those of a file; unchanged if not finite."""
   return data_base.to_uint8(x) if np.isfinite(x).all() else x

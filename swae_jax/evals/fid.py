@@ -1,7 +1,7 @@
 """FID, KID, precision, recall and MIND, in the features of Inception.
 
-A score depends on the resize to 299 pixels and its scale, on the layer and on
-the number of samples: its name or its protocol says all of them.
+A score depends on the resize to 299 pixels, the scale of the pixels, the layer
+and the number of samples.  The name or the protocol of a metric gives each.
 """
 from collections.abc import Iterator, Mapping
 import functools
@@ -24,11 +24,11 @@ class Resize(NamedTuple):
   """How images become 299 pixels wide and high, by linear interpolation.
 
   Attributes:
-    half_pixel: whether the centre of a pixel lies half a pixel from its edge;
-      else pixels lie at whole numbers.
+    half_pixel: whether the centre of pixel i lies at i + 1/2; otherwise the
+      centre lies at i.
     antialias: whether a smaller image averages over the pixels of a larger one.
-    mean: subtracted from the pixels, which lie in 0..255.
-    scale: divides the pixels after that.
+    mean: the number subtracted from the pixels, which lie in 0..255.
+    scale: the number that divides the result.
   """
   half_pixel: bool
   antialias: bool
@@ -58,13 +58,14 @@ def run(view: base.View, *,
         cache_dir: str = '') -> Iterator[base.Metric]:
   """Metrics such as fid2048_10k, each with its floor.
 
-  `dims` chooses the features: 2048 of the last layer, or fewer of a layer
-  before it.  `protocol` chooses the images: features.standard takes `samples`
-  images a side, or as many as there are; features.swae_paper fixed numbers.
-  `weights` is a file of the network's weights; without it they are looked for
-  in a folder `inception` beside that of the data set, and in the folder that
-  the environment variable SWAE_JAX_DATA names.  The folder `cache_dir` keeps
-  the features of real images.
+  `dims` chooses the features: 2048 of the last layer, or fewer of an earlier
+  layer.  `protocol` chooses the images: features.standard takes `samples`
+  images a side, or as many as there are; features.swae_paper takes fixed
+  numbers of images.  `weights` is the file of the network's weights.  Without
+  `weights`, the evaluator looks for the file in a folder `inception` beside the
+  folder of the data set, and in the folder that the environment variable
+  SWAE_JAX_DATA names.  The folder `cache_dir` keeps the features of real
+  images.
   """
   images = (features.standard(view, of, samples) if protocol == 'standard'
             else features.swae_paper(view, of))
@@ -73,7 +74,7 @@ def run(view: base.View, *,
 
 
 def check(dataset: data_base.Dataset, chosen: Mapping[str, Any]) -> None:
-  """Refuses data that are no images or too few, and missing weights."""
+  """Refuses data that are not images, too few images, and missing weights."""
   features.check(dataset, 'fid', chosen)
   make(_path(dataset, chosen['weights']), chosen['dims'], chosen['resize'],
        chosen['batch_size'])
@@ -89,7 +90,7 @@ def make(path: str, dims: int, resize: str,
          batch_size: int) -> features.Extractor:
   """The extractor with the weights at `path`; compiled once for all views."""
   variables, sha256 = weights_files.load(path, dims)
-  # Arguments, not constants of the program: XLA would try to fold them.
+  # The variables are arguments, since XLA would try to fold constants.
   variables = jax.device_put(variables)
   net = network.Inception((dims,))
   fn = jax.jit(lambda variables, x: net.apply(variables, prepare(x, resize))[0])
@@ -117,7 +118,8 @@ def interpolation(n: int, half_pixel: bool, antialias: bool) -> np.ndarray:
   at = (np.arange(network.SIZE) + .5 * half_pixel) * ratio - .5 * half_pixel
   width = max(1., ratio) if antialias else 1.
   weights = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(n)) / width)
-  # Beyond the border only the last pixel has a weight, so it is repeated.
+  # Beyond the border only the pixel at the border has a weight, so
+  # that pixel is repeated.
   return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 

@@ -42,7 +42,7 @@ def run(view: base.View, *, rows: options.Count = 8,
 def interpolate(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
   """Points on the straight lines from a to b, both included.
 
-  2 of [N, D] -> [N, steps, D] of the same type.
+  a and b [N, D] -> [N, steps, D] of the same type.
   """
   t = np.linspace(0, 1, steps, dtype=a.dtype)[None, :, None]
   return (1 - t) * a[:, None] + t * b[:, None]

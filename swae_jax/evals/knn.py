@@ -23,7 +23,7 @@ def run(view: base.View, *, k: tuple[options.Count, ...] = (1, 3, 5, 10),
   Compare only metrics of one kind: noise lowers the accuracy of a system whose
   code has many axes that it does not use.
 
-  Nothing for data without classes.
+  Yields nothing for data without classes.
   """
   data = view.data
   if data.classes < 2:
@@ -32,7 +32,7 @@ def run(view: base.View, *, k: tuple[options.Count, ...] = (1, 3, 5, 10),
   if code in ('mean', 'both'):
     yield from _metrics(view.encode(train), view.encode(test), data, k, '')
   if code in ('sample', 'both') and view.draw and _is_random(view):
-    # In one call: in two, both sides would be drawn with the same noise.
+    # One call for both sides: two calls would draw the same noise.
     z = view.draw(np.concatenate([train, test]))
     yield from _metrics(z[:len(train)], z[len(train):], data, k,
                         '_sampled_code')
@@ -51,7 +51,7 @@ def check(dataset: data_base.Dataset, chosen: Mapping[str, Any]) -> None:
 def _is_random(view):
   """Whether the encoder draws its codes."""
   x = view.data.test.images[:2]
-  # Two programs, with a key and without: equal codes may differ by rounding.
+  # `draw` and `encode` are two programs: equal codes may differ by rounding.
   return not np.allclose(view.draw(x), view.encode(x), rtol=1e-4, atol=1e-6,
                          equal_nan=True)
 
@@ -62,7 +62,7 @@ def _metrics(train, test, data, k, suffix):
   if not (np.isfinite(train).all() and np.isfinite(test).all()):
     yield from (base.Metric(f'knn{i}_accuracy{suffix}', np.nan, n) for i in k)
     return
-  from sklearn import neighbors  # Takes a second: only when asked for.
+  from sklearn import neighbors  # Takes a second.
   # One search serves every k: the neighbours come nearest first.
   search = neighbors.NearestNeighbors(n_neighbors=max(k)).fit(train)
   nearest = data.train.labels[search.kneighbors(test, return_distance=False)]

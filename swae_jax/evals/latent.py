@@ -18,7 +18,7 @@ def run(view: base.View, *, points: options.Count = 2000,
   `side` x `side` codes of [-extent, extent]^2, as in their figure 3, if the
   data are images.
 
-  Nothing for codes of other than two dimensions.
+  Yields nothing if the codes do not have two dimensions.
   """
   test = view.data.test
   z = view.encode(test.images[:points])

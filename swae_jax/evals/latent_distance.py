@@ -13,17 +13,17 @@ def run(view: base.View, *, points: Annotated[int, options.Range(2)] = 2000,
         directions: options.Count = 100) -> Iterator[base.Metric]:
   """Sliced Wasserstein distance and MMD between test codes and the prior.
 
-  The codes are one draw each, the mean if the encoder is deterministic.
+  Each code is one draw, or the mean code if the encoder is deterministic.
   Metrics `latent_*` compare the codes with as many samples of the prior;
-  metrics `prior_*` compare these samples with others, and give the floor.
+  metrics `prior_*` compare these samples with other samples: the floor.
 
-  The sliced distance is the mean of W_2^2 over fixed directions; its floor
-  falls with the number of points, so that is part of its name.  The MMD is the
-  U-statistic, which may be negative, with the kernel C / (C + |z - z'|^2) where
-  C is twice the trace of the prior's covariance: for a normal prior the
-  constant of Tolstikhin et al. 2018.
+  The sliced distance is the mean of W_2^2 over fixed directions.  Its floor
+  falls with the number of points, so the name of the metric has the number.
+  The MMD is the U-statistic, which may be negative.  Its kernel is
+  C / (C + |z - z'|^2), where C is twice the trace of the prior's covariance.
+  For a normal prior this is the constant of Tolstikhin et al. 2018.
 
-  Nothing for fewer than two test examples.
+  Yields nothing for fewer than two test examples.
   """
   n = min(points, len(view.data.test.images))
   if n < 2:

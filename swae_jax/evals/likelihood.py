@@ -9,13 +9,14 @@ from swae_jax.evals import base
 
 def run(view: base.View, *, samples: options.Count = 100,
         images: options.CountOrZero = 500) -> Iterator[base.Metric]:
-  """log p(x) in nats by importance sampling, and its bound by one sample.
+  """log p(x) in nats by importance sampling, and the one-sample lower bound.
 
-  Both are means over the first `images` test images, 0 for all; `samples` codes
-  are drawn for each.  A finite number of codes makes the estimate too low, so
-  the number is part of its name; papers use 5000, over all images.
+  Both are means over the first `images` test images; 0 takes all test images.
+  Each image has `samples` draws of its code.  A finite number of draws makes
+  the estimate too low, so the name of the metric has the number.  Papers use
+  5000 draws and all images.
 
-  Nothing for systems without densities.
+  Yields nothing for systems without densities.
   """
   if view.log_weights is None:
     return

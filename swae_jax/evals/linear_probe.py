@@ -11,7 +11,7 @@ from swae_jax.evals import base
 
 def run(view: base.View, *, max_iter: options.Count = 1000
         ) -> Iterator[base.Metric]:
-  """Accuracy on the test codes of logistic regression on the training codes.
+  """Test accuracy of a logistic regression that is fitted to training codes.
 
   The regression is multinomial, on mean codes, with the weight decay of
   scikit-learn's default C = 1.  Mean and deviation of the training codes
@@ -19,7 +19,7 @@ def run(view: base.View, *, max_iter: options.Count = 1000
   of the metric says how many steps L-BFGS took, and whether `max_iter` was too
   few.
 
-  Nothing if the training examples have only one class.
+  Yields nothing if the training examples have only one class.
   """
   data = view.data
   if len(np.unique(data.train.labels)) < 2:
@@ -30,18 +30,18 @@ def run(view: base.View, *, max_iter: options.Count = 1000
   if not (np.isfinite(train).all() and np.isfinite(test).all()):
     yield base.Metric(name, np.nan, n)
     return
-  # These take a second: only when asked for.
+  # These imports take a second, so they wait until they are needed.
   from sklearn import exceptions, linear_model, pipeline, preprocessing
   import threadpoolctl
 
   classifier = linear_model.LogisticRegression(max_iter=max_iter)
   probe = pipeline.make_pipeline(preprocessing.StandardScaler(), classifier)
-  # If other work keeps a core busy, threads wait for each other at every step:
-  # on two cores that takes ten times as long as one thread.
+  # One thread: if other work keeps a core busy, threads wait for each other at
+  # every step, and two threads on two cores take ten times as long.
   with threadpoolctl.threadpool_limits(1), warnings.catch_warnings():
-    # The protocol says it.
+    # The protocol of the metric says so.
     warnings.simplefilter('ignore', exceptions.ConvergenceWarning)
-    # In float64: rounding must not end the search for the optimum.
+    # float64: rounding must not end the search for the optimum.
     probe.fit(train.astype(np.float64), data.train.labels)
   accuracy = probe.score(test.astype(np.float64), data.test.labels)
   steps = int(classifier.n_iter_[0])

@@ -1,4 +1,4 @@
-"""Whether examples that are close are close in code, too."""
+"""Whether neighbours in the data are neighbours among the codes, too."""
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -17,9 +17,9 @@ def run(view: base.View, *, points: Annotated[int, options.Range(3)] = 2000,
   The first `queries` test examples are compared with all others of the first
   `points`, by Euclidean distance of the data and of the mean codes.
 
-  distance_rank_correlation: Spearman's correlation of the two, mean over the
-    queries: 1 if the codes keep the order of all distances, 0 if all codes are
-    equal.
+  distance_rank_correlation: Spearman's correlation of the distances in data
+    with the distances in code, mean over the queries: 1 if the codes keep the
+    order of all distances, 0 if all codes are equal.
   neighbour_overlap_k10: the share of the k nearest in data that are among the k
     nearest in code, mean over the queries.
 
@@ -28,7 +28,7 @@ def run(view: base.View, *, points: Annotated[int, options.Range(3)] = 2000,
   2021: the codes of 100 examples, coloured by the order of their distances to
   one of them.
 
-  Nothing if there are at most k test examples.
+  Yields nothing if there are at most k test examples.
   """
   images = view.data.test.images[:points]
   if len(images) < max(3, k + 1):  # A query and k others.
@@ -65,9 +65,9 @@ def check(dataset: data_base.Dataset, chosen: Mapping[str, Any]) -> None:
 
 def _distances(x, queries):
   """Squared distances of the first examples to all others.  [Q, N - 1]."""
-  from scipy.spatial import distance  # Takes a second: only when asked for.
+  from scipy.spatial import distance  # Takes a second.
   x = x.reshape(len(x), -1)
-  # By differences in float64: the rounding of a matrix product would break the
+  # Differences in float64: the rounding of a matrix product would break the
   # many ties of binary data.
   d2 = distance.cdist(x[:queries], x, 'sqeuclidean')
   others = ~np.eye(*d2.shape, dtype=bool)
@@ -76,7 +76,7 @@ def _distances(x, queries):
 
 def _rank_correlation(a, b):
   """Mean over the rows of Spearman's correlation; 0 for a constant row."""
-  from scipy import stats  # Takes a second: only when asked for.
+  from scipy import stats  # Takes a second.
 
   def correlation(a, b):
     if np.ptp(a) == 0 or np.ptp(b) == 0:
@@ -88,12 +88,12 @@ def _rank_correlation(a, b):
 
 
 def _closest(distances, k):
-  """Columns of the k least, nearest first.  [Q, N - 1] -> [Q, k]."""
+  """Columns of the k nearest, nearest first.  [Q, N - 1] -> [Q, k]."""
   return np.argsort(distances, axis=1, kind='stable')[:, :k]
 
 
 def _overlap(a, b, k):
-  """Mean over the rows of the share of common columns among the k least."""
+  """Mean share of the k nearest columns in a that are among the k in b."""
   a, b = _closest(a, k), _closest(b, k)
   return np.mean((a[:, :, None] == b[:, None, :]).any(2))
 
@@ -114,7 +114,7 @@ def _groups(view, x, in_data, in_code, k):
 
 
 def _ordered(z, distances):
-  """The picture of the codes [N, 2] of a query, the first, and of others."""
+  """The picture of codes [N, 2]: first the query, then the others."""
   from swae_jax.evals import scatter
   order = distances.argsort(kind='stable').argsort(kind='stable')
   fig = scatter.new(620, 520)

@@ -11,11 +11,11 @@ from swae_jax.evals import base, pictures
 def run(view: base.View, *, modes: options.Count = 10,
         steps: Annotated[int, options.Range(2)] = 7,
         extent: options.Positive = 3.) -> Iterator[base.Picture]:
-  """The mean test code, moved along each of its first principal axes, decoded.
+  """Decodes the mean test code, moved along principal axes of the codes.
 
   Figure 5 of Kolouri et al. 2019: a row for each axis, the axis of greatest
   variance first, from -extent to extent standard deviations of the codes.
-  Nothing for data that are not images, or codes that are not finite.
+  Yields nothing for data that are not images, or codes that are not finite.
   """
   images = view.data.test.images
   if not base.is_image(images.shape[1:]):
@@ -44,10 +44,10 @@ def _principal(z, modes):
     it and with a positive largest component, and their shares of the variance
     [M]; M is `modes`, N or D, whichever is least.
   """
-  from sklearn import decomposition  # Takes a second: only when asked for.
+  from sklearn import decomposition  # Takes a second.
   pca = decomposition.PCA(min(modes, *z.shape), svd_solver='full')
   with np.errstate(invalid='ignore', divide='ignore'):
-    pca.fit(z)  # All codes equal: it divides by their variance, zero.
+    pca.fit(z)  # Divides by the variance, 0 if all codes are equal.
   stds = pca.singular_values_ / np.sqrt(len(z))
   return (pca.components_ * stds[:, None],
           np.nan_to_num(pca.explained_variance_ratio_))

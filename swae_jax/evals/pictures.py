@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from swae_jax import errors
 from swae_jax.data import base as data_base
 
-WIDTH = 640  # Pixels, about: small images are enlarged to fill it.
+WIDTH = 640  # Pixels: small images are enlarged to about this width.
 GAP, APART = 4, 18  # Pixels between images, and between groups of images.
 PAD, LINE = 12, 24  # Pixels around the words, and the height of a line.
 TITLE, LABEL = 17, 14  # Sizes of the font in pixels.
@@ -74,11 +74,11 @@ def labelled(title: str, groups: Sequence[Sequence[Row]], *,
   """Rows of images with a title and labels, as one picture.
 
   Args:
-    title: one line above all.
+    title: one line at the top.
     groups: rows that belong together; wide gaps part the groups.
     heads: words above the columns.
     feet: a word below each column, '' for none.
-    foot: one line below all that says what `feet` are.
+    foot: one line at the bottom that explains `feet`.
     gap: pixels of white between the images of a group.
     apart: columns before which the gap is wide.
 
@@ -142,7 +142,7 @@ def _places(n, size, gap, wide=()):
 
 
 def _margin(labels, feet, w):
-  """Pixels beside the images: for the labels, and the foot of that column."""
+  """Pixels beside the images for the labels and the foot of the column."""
   label = max(_length(text, LABEL) for text in labels)
   beyond = [(_length(text, LABEL) - w) // 2 for text in feet]
   return PAD + max(0, label and label + PAD, *beyond)
@@ -194,11 +194,11 @@ def _text(draw, x, y, text, anchor, size=LABEL):
 @functools.cache
 def _font(size):
   """DejaVu Sans, the font of all other pictures."""
-  import matplotlib  # Takes a moment: only when something is drawn.
+  import matplotlib  # Takes a moment.
   path = pathlib.Path(matplotlib.get_data_path()) / 'fonts/ttf/DejaVuSans.ttf'
   return ImageFont.truetype(str(path), size)
 
 
 def _length(text, size):
-  """Pixels that a line of text is long."""
+  """The length of a line of text in pixels."""
   return math.ceil(_font(size).getlength(text))

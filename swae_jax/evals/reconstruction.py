@@ -16,10 +16,11 @@ def run(view: base.View, *,
         ) -> Iterator[base.Metric]:
   """Squared error summed over an image, and SSIM; means over a split.
 
-  The reconstruction is the decoder's output at the mean code, not rounded.  It
-  is compared with the input of the encoder: binary images where the data are
-  binary, with training images drawn once.  SSIM needs images of at least 11x11
-  pixels.  The name of the metric ends with the split, unless that is 'test'.
+  The reconstruction is the decoder's output at the mean code, not rounded.  The
+  evaluator compares the reconstruction with the input of the encoder.  For
+  binary data the input is binary, and training images are drawn once.  SSIM
+  needs images of at least 11x11 pixels.  The name of the metric ends with the
+  split, unless the split is 'test'.
   """
   images = _images(view.data, split)
   measures = {'error': squared_error}
@@ -41,7 +42,7 @@ def show(view: base.View, *, rows: options.Count = 4,
          columns: options.Count = 8) -> Iterator[base.Picture]:
   """The first test images, each above its reconstruction.
 
-  Nothing for data that are not images.
+  Yields nothing for data that are not images.
   """
   images = view.data.test.images[:rows * columns]
   if not base.is_image(images.shape[1:]):
@@ -53,7 +54,7 @@ def show(view: base.View, *, rows: options.Count = 4,
 
 
 def squared_error(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-  """||x - y||^2 of each image, in float64.  2 of [N, H, W, C] -> [N]."""
+  """||x - y||^2 of each image, in float64.  [N, H, W, C] -> [N]."""
   return np.sum(np.square(y - x, dtype=np.float64), axis=(1, 2, 3))
 
 

@@ -1,4 +1,4 @@
-"""Images that the system makes up."""
+"""Images decoded from samples of the prior."""
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +11,7 @@ def run(view: base.View, *, rows: options.Count = 8,
         columns: options.Count = 8) -> Iterator[base.Picture]:
   """Images decoded from codes drawn from the prior.
 
-  Nothing for data that are not images.
+  Yields nothing for data that are not images.
   """
   if not base.is_image(view.data.test.images.shape[1:]):
     return

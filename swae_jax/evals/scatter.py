@@ -11,7 +11,7 @@ AXES = {'xlabel': 'code, axis 1', 'ylabel': 'code, axis 2'}
 
 
 def new(width: int, height: int) -> figure.Figure:
-  """An empty figure of so many pixels, bound to no screen."""
+  """An empty figure of width x height pixels, which needs no screen."""
   layout = layout_engine.ConstrainedLayoutEngine(w_pad=.1, h_pad=.1)  # Inches.
   return figure.Figure((width / 100, height / 100), dpi=100, layout=layout)
 

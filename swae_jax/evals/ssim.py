@@ -3,7 +3,7 @@ import numpy as np
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = .01**2, .03**2  # Of values in [0, 1].
-CHUNK = 20  # Images at once: more leave the cache and take four times as long.
+CHUNK = 20  # Images at once: more overflow the cache and take 4 times as long.
 
 
 def fits(shape: tuple[int, ...]) -> bool:
@@ -14,9 +14,9 @@ def fits(shape: tuple[int, ...]) -> bool:
 def ssim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
   """Wang et al., "Image quality assessment", 2004, eq. 13, mean over an image.
 
-  A Gaussian window of 11x11 pixels and deviation 1.5 weights the moments, at
-  all places where it lies inside the image; the mean over the channels of RGB
-  images.
+  A Gaussian window of 11x11 pixels and deviation 1.5 weights the moments.  The
+  mean is over all places of the window inside the image, and over the channels
+  of an RGB image.
 
   Args:
     x: [N, H, W, C], values in [0, 1], H and W at least 11.
@@ -30,7 +30,7 @@ def ssim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _ssim(x, y):
-  """The same for at most CHUNK images."""
+  """`ssim` of at most CHUNK images."""
   x, y = (np.moveaxis(v.astype(np.float64), -1, 1) for v in (x, y))
   rows, columns = _windows(x.shape[2]), _windows(x.shape[3]).T
   mean = lambda values: rows @ values @ columns
@@ -43,7 +43,7 @@ def _ssim(x, y):
 
 
 def _windows(size):
-  """Each place of the window along one axis as a row.  [size - 10, size]."""
+  """Weights along an axis, a row for each place.  [size - 10, size]."""
   offset = np.arange(size)[None] - np.arange(size - WINDOW + 1)[:, None]
   inside = (offset >= 0) & (offset < WINDOW)
   weights = np.exp(-.5 * ((offset - WINDOW // 2) / SIGMA)**2) * inside

@@ -16,8 +16,8 @@ def run(view: base.View, *, points: Annotated[int, options.Range(4)] = 2000,
   principal axes, and a fixed seed.  The perplexity is at most a third of the
   number of points.  Sizes of clusters and distances between them mean nothing.
 
-  Nothing for codes of up to 2 dimensions, which `latent` draws as they are, or
-  for fewer than 4 codes.
+  Yields nothing for fewer than 4 codes, or for codes of up to 2 dimensions,
+  which `latent` draws as they are.
   """
   test = view.data.test
   z = view.encode(test.images[:points])
@@ -25,16 +25,16 @@ def run(view: base.View, *, points: Annotated[int, options.Range(4)] = 2000,
   z, labels = z[finite], test.labels[:points][finite]
   if z.shape[1] <= 2 or len(z) < 4:
     return
-  # These take a second: only when asked for.
+  # These imports take a second, so they wait until they are needed.
   from sklearn import manifold
   import threadpoolctl
 
   from swae_jax.evals import scatter
   embedding = manifold.TSNE(
       perplexity=min(perplexity, (len(z) - 1) / 3), random_state=0)
-  # If other work keeps a core busy, threads wait for each other at every step:
-  # on two cores that takes six times as long as one thread.  The result is the
-  # same.
+  # One thread: if other work keeps a core busy, threads wait for each other at
+  # every step, and two threads on two cores take six times as long.  The result
+  # is the same.
   with threadpoolctl.threadpool_limits(1):
     places = embedding.fit_transform(z)
   fig = scatter.new(820, 720)

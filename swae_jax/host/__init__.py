@@ -1,1 +1,1 @@
-"""What surrounds a run: devices, signals, watchdog, console."""
+"""The surroundings of a run: devices, signals, watchdog, console."""

@@ -1,8 +1,8 @@
 """The processes of a run, from flags or from the variables of a cluster.
 
-jax.distributed.initialize() finds a cluster too, but fails where there is none
-and prints nothing while it waits.  This module looks first, so that a run can
-say which processes it waits for.
+jax.distributed.initialize() finds a cluster too, but fails without one and
+prints nothing while it waits.  This module looks for the cluster first, so that
+a run can print which processes it waits for.
 """
 from collections.abc import Mapping
 import importlib.util
@@ -36,10 +36,10 @@ def by_flags(coordinator: str, processes: int, process: int) -> Cluster | None:
         f'--coordinator needs --processes, at least 2; it is {processes}')
   if not 0 <= process < processes:
     raise errors.UserError(
-        f'--process={process} is none of the --processes={processes}: '
-        f'0 to {processes - 1}')
-  # Without 'deactivate' JAX looks for a cluster all the same, and may then give
-  # this process one device only.
+        f'--process={process} is none of the numbers 0 to {processes - 1} that '
+        f'--processes={processes} allows')
+  # Without 'deactivate' JAX still looks for a cluster, and may then give this
+  # process only one device.
   return Cluster(processes, coordinator, {
       'coordinator_address': coordinator, 'num_processes': processes,
       'process_id': process, 'cluster_detection_method': 'deactivate'})
@@ -48,7 +48,7 @@ def by_flags(coordinator: str, processes: int, process: int) -> Cluster | None:
 def by_environment(env: Mapping[str, str]) -> Cluster | None:
   """The Cluster that environment variables describe, or None.
 
-  The order is that of JAX, so that JAX joins the same cluster.
+  This function looks in the order of JAX, so that JAX joins the same cluster.
   """
   return open_mpi(env) or slurm(env) or tpu(env)
 
@@ -73,7 +73,8 @@ def slurm(env: Mapping[str, str]) -> Cluster | None:
   if not all(name in env for name in names):
     return None
   tasks = int(env['SLURM_NTASKS'])
-  # The shell of an interactive job has these variables too, but is alone.
+  # The shell of an interactive job has these variables too, but is only one
+  # process.
   if min(tasks, int(env.get('SLURM_STEP_NUM_TASKS', tasks))) < 2:
     return None
   one_a_node = tasks == int(env.get('SLURM_STEP_NUM_NODES', 0))
@@ -83,7 +84,7 @@ def slurm(env: Mapping[str, str]) -> Cluster | None:
         'srun --gpus-per-task hides the GPUs of the other tasks of a node, '
         'which JAX must see; use --gpus-per-node')
   options = {}
-  # By itself JAX gives each task one GPU, also the only task of a node.
+  # JAX gives each task one GPU by default, even the only task of a node.
   if one_a_node and env.get('SLURM_GPUS_ON_NODE', '').isdecimal():
     options['local_device_ids'] = list(range(int(env['SLURM_GPUS_ON_NODE'])))
   return Cluster(tasks, f'the first of {env["SLURM_STEP_NODELIST"]}', options)
@@ -95,7 +96,7 @@ def tpu(env: Mapping[str, str]) -> Cluster | None:
   if hosts:  # A list of host or host:port.
     hosts = [host.split(':')[0] for host in hosts.split(',')]
   elif 'TPU_SKIP_MDS_QUERY' in env or not importlib.util.find_spec('libtpu'):
-    return None  # The import of JAX sets it where there are no TPU chips.
+    return None  # JAX sets the variable if the machine has no TPU chips.
   else:  # A list of host or name:id:host.
     hosts = [host.split(':')[-1] for host in
              metadata('worker-network-endpoints', env).split(',')]

@@ -1,4 +1,4 @@
-"""What a person sees of a run: a summary, its progress, its results."""
+"""Shows a run to a person: a summary, its progress, its results."""
 import atexit
 from collections.abc import Iterable, Mapping, Sequence
 import io
@@ -15,8 +15,8 @@ import rich.progress_bar
 import rich.table
 import rich.text
 
-SILENCE = 30.  # Seconds after which a line is due, also between logged steps.
-SHORTEST_BAR = 16  # Columns; other metrics than the loss are shown beside it.
+SILENCE = 30.  # Seconds without a line, after which one is due.
+SHORTEST_BAR = 16  # Columns that the bar keeps beside the metrics.
 
 
 def table(rows: Iterable[Sequence[Any]], head: Sequence[str]) -> str:
@@ -55,7 +55,7 @@ def parameters(variables: Any) -> list[tuple[str, int, str]]:
 
 
 def number(value: float) -> str:
-  """A metric with at least four digits that say something."""
+  """A metric as text; a small value gets more decimals than a large one."""
   size = abs(value)
   if not math.isfinite(value) or size >= 1e7 or 0 < size < 1e-3:
     return f'{value:.3g}'
@@ -73,13 +73,13 @@ def duration(seconds: float) -> str:
 class Console:
   """A line of progress on a terminal, plain lines elsewhere.
 
-  The loop calls `tick` after every step, `step` with the metrics of the
-  logged ones, and `close` at its end.
+  The loop calls `tick` after every step, `step` with the metrics of each
+  logged step, and `close` at the end of training.
   """
 
   def __init__(self, quiet: bool = False):
     self.quiet = quiet
-    # In a notebook rich would need widgets, so plain lines are printed.
+    # In a notebook rich needs widgets, so the console prints plain lines.
     self._rich = rich.console.Console(soft_wrap=True, highlight=False)
     self._terminal = (
         self._rich.is_terminal and not self._rich.is_jupyter
@@ -141,7 +141,7 @@ class Console:
 
   def compiled(self, seconds: float, cost: Mapping[str, float],
                memory: Any) -> None:
-    """Shows what the compiler says of the step.
+    """Shows the compiler's figures for the step.
 
     Args:
       seconds: the time of the compilation.
@@ -162,7 +162,7 @@ class Console:
   def tick(self, step: int) -> None:
     """Notes that a step is done; cheap enough for every step."""
     self.now, now = step, time.monotonic()
-    if self._since is None:  # The compiler's time is not the pace.
+    if self._since is None:  # The pace leaves the compilation out.
       self._first, self._since, self._shown = step, now, now
       if self._terminal:
         self._live = rich.live.Live(
@@ -188,7 +188,7 @@ class Console:
               f'{", the best so far" if better else ""}')
 
   def close(self) -> None:
-    """Ends the line of progress; the last state of it stays."""
+    """Ends the line of progress; its last state stays on the terminal."""
     if self._live is not None:
       self._live.stop()
       self._live = None
@@ -206,11 +206,11 @@ class Console:
     self.results(results, workdir)
 
   def results(self, results: Mapping[str, Any], workdir: Any = None) -> None:
-    """Shows the final metrics, the pictures, and what to do next.
+    """Shows the final metrics, the pictures, and commands to try next.
 
     Args:
       results: the content of results.json.
-      workdir: the folder of the run; that of `start` if not given.
+      workdir: the folder of the run; None takes the folder given to `start`.
     """
     self.close()
     self.table([(m['name'], number(m['value']), f'{m["samples"]:,}')
@@ -236,7 +236,7 @@ class Console:
         f'  python -c {code}')))
 
   def _pace(self) -> list[str]:
-    """The rate and the time to go, without the time of the compiler."""
+    """The rate and the time to go; the compilation does not count."""
     done = self.now - (self._first or 0)
     seconds = time.monotonic() - self._since if self._since else 0.
     if done < 1 or seconds <= 0:

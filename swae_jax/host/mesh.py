@@ -1,4 +1,4 @@
-"""Devices and processes: the batch is split over them, the rest is copied."""
+"""Splits the batch over devices and processes, and copies the rest to each."""
 import os
 import signal
 from typing import Any
@@ -16,13 +16,13 @@ HEARTBEAT = 60  # Seconds of silence after which a process counts as dead.
 
 def initialize(coordinator: str = '', processes: int = 1, process: int = 0,
                timeout: int = 300) -> None:
-  """Connects the processes of a run, where flags or a cluster name several.
+  """Connects the processes of a run if flags or a cluster name several.
 
   Args:
     coordinator: HOST:PORT where process 0 listens; '' looks for a cluster.
-    processes: how many there are.
-    process: the number of this one.
-    timeout: seconds to wait for the others.
+    processes: the number of processes.
+    process: the index of this process, from 0.
+    timeout: seconds to wait for the other processes.
   """
   if timeout < 1:
     raise errors.UserError(f'--timeout={timeout}: at least 1 second')
@@ -31,7 +31,7 @@ def initialize(coordinator: str = '', processes: int = 1, process: int = 0,
   if joined is None:
     return
   more = joined.processes - 1
-  # Where one is missing, JAX aborts in C++ and prints no line of ours.
+  # If a process is missing, JAX aborts in C++, so this is our last line.
   print(f'waiting for {more} more process{"es" if more > 1 else ""} at '
         f'{joined.coordinator} ({timeout} s; on TPU pods start on all workers: '
         '--worker=all)', flush=True)
@@ -44,8 +44,8 @@ def make(devices: int = 0) -> jax.sharding.Mesh:
   available = jax.devices()
   if not 0 <= devices <= len(available):
     raise errors.UserError(
-        f'--config.devices={devices}: {devices} asked for, {len(available)} '
-        f'here ({available[0].device_kind}); 0 takes all')
+        f'--config.devices={devices}: there are {len(available)} '
+        f'devices ({available[0].device_kind}); 0 takes all')
   chosen = available[:devices or None]
   # Explicit axes, the default, refuse the sorts and kernel matrices of losses.
   return jax.make_mesh((len(chosen),), ('data',), (AxisType.Auto,),
@@ -53,7 +53,7 @@ def make(devices: int = 0) -> jax.sharding.Mesh:
 
 
 def memory(mesh: jax.sharding.Mesh) -> int | None:
-  """The bytes of memory of a device, or None where they are not known."""
+  """The bytes of memory of a device, or None if they are not known."""
   here = mesh.local_devices
   stats = here[0].memory_stats()
   if stats and 'bytes_limit' in stats:
@@ -79,7 +79,7 @@ def check_batch(mesh: jax.sharding.Mesh, batch_size: int) -> None:
 
 
 def everywhere(mesh: jax.sharding.Mesh) -> NamedSharding:
-  """The sharding of an array of which every device has a copy."""
+  """The sharding that copies an array to every device."""
   return NamedSharding(mesh, PartitionSpec())
 
 
@@ -99,7 +99,8 @@ def put(tree: Any, sharding: NamedSharding) -> Any:
 def fetch(tree: Any) -> Any:
   """Numpy copies of arrays that every device has.
 
-  The step donates its state, so on a CPU a view would change while it is read.
+  The step donates its state, so on a CPU a view of the state would change while
+  somebody reads the view.
   """
   return jax.tree.map(
       lambda x: np.array(x.addressable_data(0), copy=True), tree)
@@ -114,11 +115,12 @@ def wait(name: str) -> None:
 def agreed(number: int | None, step: int) -> int | None:
   """The signal for which all processes stop after this step, or None.
 
-  JAX handles the SIGTERM of several processes and lets them agree on a step.
+  In a run of several processes JAX handles SIGTERM, and lets the processes
+  agree on a step.
 
   Args:
-    number: of the signal that this process has received, or None.
-    step: the one just done.
+    number: the number of the signal that this process has received, or None.
+    step: the step that is just done.
   """
   if jax.process_count() == 1:
     return number

@@ -1,10 +1,10 @@
-"""SIGTERM, SIGINT and SIGHUP: requests to stop, which the training loop heeds.
+"""Turns SIGTERM, SIGINT and SIGHUP into requests to stop training.
 
-Where there is something to save, a signal is only noted; the loop saves and
-stops at the end of the step.  Elsewhere (while modules are loaded, the step is
-compiled or the run evaluated) all that is worth keeping is on disk, and the
-process ends at once.  Python runs handlers between two byte codes, which takes
-minutes in a compilation, so a thread waits for the signals.
+Inside `saving` a signal is only noted; the loop saves and stops at the end of
+the step.  Elsewhere (while modules are loaded, the step is compiled or the run
+is evaluated) there is nothing to save, and the process ends at once.  Python
+runs a handler between two byte codes, and a compilation takes minutes between
+two of them, so a thread waits for the signals.
 """
 from collections.abc import Iterator
 import contextlib
@@ -31,7 +31,7 @@ def install() -> None:
   read, write = os.pipe()
   os.set_blocking(write, False)
   for number in _state['taken']:
-    signal.signal(number, lambda *_: None)  # Else the thread never wakes.
+    signal.signal(number, lambda *_: None)  # Without it no byte is written.
   signal.set_wakeup_fd(write)
   # A forked worker must not write into this pipe, so signals wait until the
   # worker has its own handlers.
@@ -70,7 +70,7 @@ def _take(number: int) -> None:
   if again and number == signal.SIGINT:
     _leave(number, 'ended at once; the last save is intact')
   if not again and number != signal.SIGTERM:
-    # Several processes agree on SIGTERM alone.
+    # Several processes can agree on a stop only by SIGTERM.
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -82,14 +82,14 @@ def _leave(number: int, why: str) -> None:
 
 @contextlib.contextmanager
 def saving() -> Iterator[None]:
-  """A context in which there is something to save: signals are noted."""
+  """A context in which signals are noted, since there is something to save."""
   _state['saves'] = True
   try:
     yield
   finally:
     _state['saves'] = False
   number = requested()
-  if number:  # The signal came after the loop had looked for the last time.
+  if number:  # The signal came after the loop's last look.
     _leave(number, 'saved')
 
 

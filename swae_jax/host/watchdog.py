@@ -1,4 +1,4 @@
-"""Ends a run that makes no steps, and says where each thread hangs."""
+"""Ends a run that makes no steps, and writes where each thread hangs."""
 import faulthandler
 import os
 import sys
@@ -11,8 +11,8 @@ from typing import Any
 class Watchdog:
   """A context in which `step_done` must be called every `seconds` seconds.
 
-  Where the calls stop, a file in `folder` gets the stack of every thread and
-  the process ends with code 124.
+  If the calls stop, the watchdog writes the stack of every thread to a file in
+  `folder`, and the process ends with code 124.
   """
 
   def __init__(self, seconds: float, folder: Any):
@@ -30,7 +30,8 @@ class Watchdog:
     before = time.monotonic()
     while not self._done.wait(pause):
       now = time.monotonic()
-      # A process that was stopped, by SIGSTOP or a sleeping laptop, is well.
+      # The time in which the whole process was suspended, by SIGSTOP or by a
+      # sleeping laptop, does not count.
       self._last += max(0., now - before - 2 * pause)
       before = now
       if now - self._last > self.seconds:
@@ -39,11 +40,11 @@ class Watchdog:
   def _end(self) -> None:
     where: Any = self.folder / time.strftime('hang-%Y%m%d-%H%M%S.txt')
     try:
-      with tempfile.TemporaryFile('w+') as file:  # Needs a file descriptor.
+      with tempfile.TemporaryFile('w+') as file:  # Has a descriptor.
         faulthandler.dump_traceback(file)
         file.seek(0)
         where.write_text(file.read())
-    except OSError:  # The disk may be full, or be the reason.
+    except OSError:  # The disk may be full, or may have caused the hang.
       where = 'the lines above'
       faulthandler.dump_traceback(sys.stderr)
     print(f'swae_jax: no step for {self.seconds:g} s; the stack of each thread '

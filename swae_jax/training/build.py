@@ -1,4 +1,4 @@
-"""From a config to the parts of a run, checked before anything is compiled."""
+"""Builds the parts of a run from a config and checks them; compiles nothing."""
 from collections.abc import Callable, Mapping
 import functools
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ def optimizer(section: Mapping[str, Any],
 
 
 def system(config: Mapping[str, Any], spec: base.Spec) -> base.System:
-  """The system of a config; it needs no data, only their Spec."""
+  """The system of a config; needs the Spec of the data, not the data."""
   used = parts.of_system(config['system']['name'])
   given = {'spec': spec, 'latents': config['latents']}
   if 'network' in used:
@@ -84,16 +84,16 @@ def build(config: Any) -> Run:
 
 def _check_examples(config: Any, made: base.System,
                     dataset: data_base.Dataset) -> None:
-  """Refuses a start from more training images than there are."""
+  """Refuses a system that starts from more training images than there are."""
   size, name = len(dataset.train.images), config.system.name
   if made.examples <= size:
     return
   option = next((o for o in ('components', 'pretrain_examples')
                  if o in config.system[name]), '')
   raise errors.UserError(
-      f'--config.system.{name}.{option}={made.examples}: {dataset.name} has '
-      f'{size} training images, and the system starts from one for each; give '
-      f'{size} or fewer')
+      f'--config.system.{name}.{option}={made.examples}: the system starts '
+      f'each from a training image, and {dataset.name} has {size}; give {size} '
+      'or fewer')
 
 
 def step(run: Run) -> Callable:

@@ -1,7 +1,7 @@
-"""The options that a run depends on: those of its chosen parts, checked.
+"""Keeps and checks the options of the chosen parts of a run.
 
-Nothing is inherited from one choice by another.  An option of a part that is
-not chosen is an error, and so is a value out of its range; the message names
+A choice inherits nothing from another choice.  An option of a part that is not
+chosen is an error, and a value out of its range is an error.  The message names
 the flag.
 """
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,14 @@ def chosen(config: Mapping[str, Any] | ml_collections.ConfigDict) -> Any:
   """The options that a run depends on, complete and checked.
 
   Args:
-    config: with the options of all parts, or of the chosen ones alone.
+    config: has the options of all parts, or only those of the chosen parts.
 
   Returns:
     A ConfigDict.
 
   Raises:
-    errors.UserError: a name or an option that does not exist, a value out of
-      range, or an option of a part that is not chosen and no default.
+    errors.UserError: a name or an option does not exist, a value is out of
+      range, or an option of a part that is not chosen differs from its default.
   """
   given = config.to_dict() if isinstance(
       config, ml_collections.ConfigDict) else dict(config)
@@ -44,17 +44,17 @@ def chosen(config: Mapping[str, Any] | ml_collections.ConfigDict) -> Any:
 
 
 def settle(config: Any, given: Iterable[str]) -> None:
-  """Makes a choice on the command line replace that of the config file.
+  """Lets choices on the command line replace those of the config file.
 
-  What the file sets for a part that is no longer chosen becomes a default
-  again, so that the next part inherits nothing from it.
+  If the command line chooses another part, the options that the file sets for
+  the old part become defaults again.
 
   Args:
-    config: as a file returns it, with the options that were given set.
-    given: names of the options that were given, such as 'network.name'.
+    config: the config of a file, with the options of the command line set.
+    given: names of the options of the command line, such as 'network.name'.
 
   Raises:
-    errors.UserError: an option that was given is of a part that is not chosen.
+    errors.UserError: an option in `given` belongs to a part that is not chosen.
   """
   given, fresh = tuple(given), config_lib.defaults()
   _require('system', config.system.name, systems.SYSTEMS)
@@ -101,7 +101,7 @@ def _does_not_run(name: str) -> str:
 def _settle_choice(config: ml_collections.ConfigDict, path: str,
                    part: parts.Part, given: tuple[str, ...],
                    fresh: ml_collections.ConfigDict) -> None:
-  """`settle` for one section with a choice, and for the choices within."""
+  """`settle` for one section with a choice, and for the choices inside it."""
   name = config_lib.at(config, path).name
   _require(path, name, part.registry)
   for other in part.registry:
@@ -117,7 +117,7 @@ def _settle_choice(config: ml_collections.ConfigDict, path: str,
 def _reset(config: ml_collections.ConfigDict, path: str, why: str,
            given: tuple[str, ...], fresh: ml_collections.ConfigDict,
            but: str = '') -> None:
-  """Makes a section that a run does not have the default again."""
+  """Gives all options of a section that a run does not use their defaults."""
   _refuse_given(path, why, [o for o in given if o != f'{path}.{but}'])
   own = config_lib.at(config, path)
   for key, value in config_lib.at(fresh, path).items():
@@ -161,7 +161,7 @@ def _optimizers(given: Mapping[str, Any],
 
 def _choose(path: str, part: parts.Part,
             parent: Mapping[str, Any]) -> dict[str, Any]:
-  """A section with its choice alone, checked."""
+  """A section with its choice and no other, checked."""
   where, given = f'config.{path}', _dict(path, parent)
   name = given.get('name', part.default)
   _require(path, name, part.registry)
@@ -186,7 +186,7 @@ def _evals(given: Mapping[str, Any]) -> dict[str, Any]:
   _refuse_unknown('config.evals', given, evals.EVALS)
   found = {}
   for name in evals.EVALS:
-    if name not in given:  # One that is left out does not run.
+    if name not in given:  # An evaluator that is left out.
       continue
     known, own = config_lib.evaluator(name), _dict(f'evals.{name}', given)
     checked = options.check(f'config.evals.{name}', known, own)
@@ -217,7 +217,7 @@ def _refuse_unknown(where: str, given: Iterable[str],
 
 def _refuse_changed(path: str, known: Mapping[str, Any],
                     given: Mapping[str, Any], why: str) -> None:
-  """Refuses an option of what is not chosen, if it is no default."""
+  """Refuses options of an unused section that differ from their defaults."""
   before, now = config_lib.flat(dict(known)), config_lib.flat(dict(given))
   for option, value in now.items():
     value = tuple(value) if isinstance(value, list) else value
@@ -226,7 +226,7 @@ def _refuse_changed(path: str, known: Mapping[str, Any],
 
 
 def _dict(path: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-  """The section of a name, the last of `path`, in the one around it."""
+  """The section in `given` that the last name of `path` names."""
   found = given.get(path.rpartition('.')[2], {})
   if not isinstance(found, Mapping):
     raise errors.UserError(f'--config.{path}={found}: this is a section of '

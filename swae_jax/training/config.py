@@ -3,8 +3,8 @@
 A config has a section for each part: `config.network.name` chooses one, and
 `config.network.<name>.<option>` sets its options, which are the keyword
 arguments of its constructor.  A config that a file returns holds the options
-of all parts, so that each can be given on the command line; `choice.chosen`
-leaves those of the parts that are chosen.
+of all parts, so that the command line can set each; `choice.chosen` keeps only
+the options of the chosen parts.
 """
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
@@ -16,27 +16,27 @@ from swae_jax.training import parts
 
 
 class General(NamedTuple):
-  """The options beside those of the parts."""
+  """The options that belong to no part."""
   name: str = ''  # names the default workdir, runs/<name>
-  # of the start, the order and all noise
+  # of the first parameters, the order of examples and all noise
   seed: Annotated[int, options.Range(0, 2**64 - 1)] = 0
-  devices: options.CountOrZero = 0  # how many to use; 0: all there are
+  devices: options.CountOrZero = 0  # how many to use; 0 uses all
   latents: options.Count = 8  # dimension of the code
 
 
 class Train(NamedTuple):
   """The options of the training loop, config.train."""
-  batch_size: options.Count = 100  # examples, over all devices together
+  batch_size: options.Count = 100  # examples, on all devices together
   epochs: options.Count = 100  # the remainder of an epoch is dropped
   steps: options.CountOrZero = 0  # in place of epochs, if not 0
   log_every: options.Count = 100  # steps between lines of metrics.jsonl
   save_every: options.Count = 500  # steps between checkpoints
-  max_to_keep: options.Count = 2  # checkpoints that stay
+  max_to_keep: options.Count = 2  # newest checkpoints that are kept
   valid_every: options.CountOrZero = 0  # epochs between validations; 0: none
-  patience: options.CountOrZero = 0  # validations without a gain; 0: no limit
+  patience: options.CountOrZero = 0  # validations without a gain; 0: any number
   select: Literal['last', 'best'] = 'last'  # the state that is evaluated
-  max_skipped: options.CountOrZero = 10  # updates in a row that are not finite
-  tensorboard: bool = False  # event files, too; needs tensorboardX
+  max_skipped: options.CountOrZero = 10  # non-finite updates in a row
+  tensorboard: bool = False  # also event files; needs tensorboardX
 
 
 def values(known: Mapping[str, options.Option]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def defaults() -> Any:
 
 
 def get_config(settings: Mapping[str, Any]) -> ml_collections.ConfigDict:
-  """A config with every option; {option: value} of what is no default.
+  """A config with every option; `settings` are those that are no defaults.
 
   Args:
     settings: such as {'latents': 64, 'network.name': 'mlp',
@@ -87,7 +87,7 @@ def get_config(settings: Mapping[str, Any]) -> ml_collections.ConfigDict:
 
 
 def put(config: ml_collections.ConfigDict, option: str, value: Any) -> None:
-  """Sets one option by its dotted name; its range is checked by `chosen`."""
+  """Sets an option by its dotted name; `choice.chosen` checks the range."""
   *path, name = option.split('.')
   inner: Any = config
   for key in path:
@@ -108,7 +108,7 @@ def put(config: ml_collections.ConfigDict, option: str, value: Any) -> None:
 
 
 def mistyped(option: str, text: Any) -> errors.UserError:
-  """The error for a text that is no value of an option."""
+  """The error for a text that is not a value of an option."""
   value = at(defaults(), option)
   kinds = {bool: 'true or false', int: 'a whole number', float: 'a number',
            str: 'a text', tuple: f'a list in brackets, such as {value}'}
@@ -137,7 +137,7 @@ def at(config: Any, path: str) -> Any:
 
 
 def restore(saved: Any) -> Any:
-  """The config with every option of a run whose chosen ones were kept."""
+  """The config with every option, from the chosen options that a run saved."""
   config = defaults()
   for name in evals.EVALS:
     config.evals[name].run = name in saved['evals']

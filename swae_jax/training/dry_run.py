@@ -1,4 +1,4 @@
-"""What a run would cost: all of it but the training.  Nothing is written."""
+"""Measures the cost of a run without training it; writes nothing."""
 import time
 from typing import Any
 
@@ -10,7 +10,7 @@ from swae_jax.host import mesh as mesh_lib
 from swae_jax.training import build, loop
 from swae_jax.workdir import folder
 
-STEPS = 3  # Timed, after one that is not.
+STEPS = 3  # Timed steps; one step goes before them.
 
 
 def dry_run(config: Any, workdir: str) -> None:
@@ -41,5 +41,5 @@ def dry_run(config: Any, workdir: str) -> None:
                f'images {images.nbytes / 2**20:.0f}')
   console.line(f'disk      {room / 2**20:.1f} MiB of checkpoints')
   console.line(f'time      {seconds * 1e3:.1f} ms a step, {minutes // 60}:'
-               f'{minutes % 60:02} hours for {run.steps} steps, evaluation '
-               'apart')
+               f'{minutes % 60:02} hours for {run.steps} steps, without '
+               'evaluation')

@@ -1,4 +1,4 @@
-"""Evaluates a trained state: what results.json holds."""
+"""Evaluates a trained state, and makes the content of results.json."""
 import functools
 import hashlib
 import pathlib
@@ -31,7 +31,7 @@ def code_sha256() -> str:
 
 
 def inputs(dataset: data_base.Dataset) -> dict[str, Any]:
-  """The facts on the data with which a system works without them."""
+  """The facts on the data that a system needs when the data are absent."""
   images = dataset.train.images
   return {'shape': list(images.shape[1:]), 'dtype': str(images.dtype),
           'bounded': dataset.bounded, 'binarize': dataset.binarize,
@@ -39,7 +39,7 @@ def inputs(dataset: data_base.Dataset) -> dict[str, Any]:
 
 
 def provenance(run: build.Run, state: step_lib.State) -> dict[str, Any]:
-  """Everything that a result depends on beside the config."""
+  """Everything besides the config that a result depends on."""
   return {
       'versions': {m.__name__: m.__version__ for m in (jax, flax, optax, np)},
       'python': platform.python_version(),
@@ -55,7 +55,7 @@ def provenance(run: build.Run, state: step_lib.State) -> dict[str, Any]:
 
 def evaluate(run: build.Run, state: step_lib.State,
              workdir: Any) -> dict[str, Any]:
-  """Runs the evaluators of the config, in order; the content of results."""
+  """Runs the evaluators of the config in order; returns their results."""
   key = jax.random.fold_in(step_lib.key(*step_lib.halves(run.config.seed)), 2)
   view = evals_base.view(run.system, state.variables, run.dataset, key)
   metrics, pictures = [], []
@@ -65,7 +65,7 @@ def evaluate(run: build.Run, state: step_lib.State,
       if isinstance(found, evals_base.Metric):
         metrics.append(found._asdict())
       else:
-        path = f'images/{found.name}.png'  # A run may be moved.
+        path = f'images/{found.name}.png'  # Relative: a run may move.
         files.save_image(workdir / path, found.image)
         pictures.append(path)
   return {
@@ -83,9 +83,9 @@ def again(workdir: Any, config: Any = None
           ) -> dict[str, Any]:
   """Evaluates the run in a workdir once more and renews its results.json.
 
-  Only the evaluators, the devices and the folders of the data are taken from
-  `config`; everything else is that of the run.  A metric or picture that is
-  computed again replaces the old one, and the others stay.
+  The evaluators, the devices and the folders of the data come from `config`;
+  all other options come from the run.  A new metric or picture replaces the old
+  one of the same name.  The other old ones stay if the weights are the same.
   """
   workdir = storage.path(workdir)
   own = config_lib.restore(folder.read_config(workdir))

@@ -26,9 +26,9 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
 
   Args:
     run: the parts of the run.
-    state: on the host.
-    workdir: takes metrics and checkpoints, a folder.Workdir.
-    console: shows progress, a console.Console.
+    state: the state on the host.
+    workdir: a folder.Workdir, which takes metrics and checkpoints.
+    console: a console.Console, which shows progress.
     patience: seconds without a step after which the process ends; 0: never.
 
   Returns:
@@ -46,7 +46,7 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
       size=len(images))
   step = compiled(run, console)
   images = mesh_lib.put(images, everywhere)
-  # Several virtual devices on few cores dead-lock when steps pile up.
+  # Virtual devices on few cores dead-lock if several steps are pending.
   virtual = run.mesh.size > 1 and jax.default_backend() == 'cpu'
   in_flight, pending = 0 if virtual else IN_FLIGHT, collections.deque()
   dog = watchdog.Watchdog(patience, workdir.folder)
@@ -71,7 +71,7 @@ def loop(run: build.Run, state: step_lib.State, workdir: Any, console: Any,
       last = validate(done, state) or done == run.steps
       signal = mesh_lib.agreed(signals.requested(), done)
       if last or signal or done % config.save_every == 0:
-        if last or unread:  # A line is on disk before the next checkpoint.
+        if last or unread:  # Metrics go to disk before the checkpoint.
           report(run, done, metrics, workdir, console)
           unread = None
         save = workdir.save_last if last or signal else workdir.save
@@ -109,7 +109,7 @@ def report(run: build.Run, step: int, metrics: dict[str, jax.Array],
 
 
 def compiled(run: build.Run, console: Any) -> Callable:
-  """The compiled step of a run; the console shows what it costs."""
+  """The compiled step of a run; the console shows the cost of a step."""
   began = time.monotonic()
   images = run.dataset.train.images
   step = _compile(run.system, run.tx, run.mesh, run.dataset.binarize,

@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules, each a function of its options.
 
-A schedule counts in epochs, of `steps_per_epoch` steps each, and not in parts
-of the run, so that a longer run begins as a shorter one does.
+A schedule counts epochs of `steps_per_epoch` steps, not parts of the run, so a
+longer run begins like a shorter run.
 """
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ import optax
 from swae_jax import errors, options
 
 Rate = Any  # a learning rate, or step -> learning rate
-# A decay of moments: 1 would never forget.
+# The decay of a moment: a decay of 1 never forgets.
 Decay = Annotated[float, options.Range(0, 1, open_high=True)]
 
 
@@ -34,7 +34,10 @@ def adam(learning_rate: Rate, *, b1: Decay = .9, b2: Decay = .999,
 def adam_norm_grad(learning_rate: Rate, *, b1: Decay = .9, b2: Decay = .999,
                    eps: options.Positive = 1e-8
                    ) -> optax.GradientTransformation:
-  """Adam on normalised gradients, as in the codes of SWAE and VampPrior."""
+  """Adam on normalised gradients.
+
+  The released codes of Sun & Guo 2021 and of Tomczak & Welling 2018 use it.
+  """
   return optax.chain(normalize_gradients(),
                      optax.adam(learning_rate, b1, b2, eps))
 
@@ -54,11 +57,11 @@ def constant(learning_rate: float, steps_per_epoch: int) -> Rate:
 def step(learning_rate: float, steps_per_epoch: int, *,
          epochs: tuple[options.Count, ...] = (30, 50, 100),
          factors: tuple[options.Positive, ...] = (.5, .1, .01)) -> Rate:
-  """From epochs[i] on, the rate is factors[i] times the first one."""
+  """From epochs[i] on, the rate is factors[i] times the first rate."""
   if len(epochs) != len(factors) or list(epochs) != sorted(set(epochs)):
     raise errors.UserError(
         f'schedule.step: epochs={epochs} must rise, and factors={factors} must '
-        'be as many')
+        'have as many numbers')
   scales = [1., *factors]
   return optax.piecewise_constant_schedule(learning_rate, {
       e * steps_per_epoch: after / before for e, before, after
@@ -68,7 +71,7 @@ def step(learning_rate: float, steps_per_epoch: int, *,
 def exponential(learning_rate: float, steps_per_epoch: int, *,
                 epochs: options.Count = 100,
                 factor: options.Positive = .01) -> Rate:
-  """factor^(t / epochs) times the rate, smoothly, also behind `epochs`."""
+  """The rate times factor^(t / epochs) at epoch t, also after `epochs`."""
   return optax.exponential_decay(
       learning_rate, epochs * steps_per_epoch, factor)
 

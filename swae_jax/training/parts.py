@@ -1,4 +1,4 @@
-"""The parts of a run: where each is chosen from, and how one is made."""
+"""The parts of a run: the registry of each, and how to make one."""
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,29 +11,29 @@ from swae_jax.training import optimizers
 
 
 class Folders(NamedTuple):
-  """The options of config.data beside those of the data sets."""
+  """The options of config.data that belong to no data set."""
   dir: str = ''  # where the data sets are
   cache_dir: str = ''  # where decoded pictures are kept
 
 
 class Rate(NamedTuple):
-  """The options of an optimizer beside those of its kind."""
+  """The option that all optimizers have."""
   learning_rate: options.Positive = 1e-3
 
 
 class Part(NamedTuple):
   """A section of the config with a choice."""
   registry: Mapping[str, Callable[..., Any]]
-  default: str  # the name that is chosen where a config names none
+  default: str  # the choice of a config that names none
   common: type | None = None  # a NamedTuple of options for all choices
-  parts: Mapping[str, 'Part'] = {}  # choices within
+  parts: Mapping[str, 'Part'] = {}  # sections inside this one
 
   def shared(self) -> dict[str, options.Option]:
-    """The options that stand in the section itself."""
+    """The options that all choices of the section share."""
     return options.of_fields(self.common) if self.common else {}
 
   def own(self, name: str) -> dict[str, options.Option]:
-    """The options that one choice has for itself."""
+    """The options that belong to one choice alone."""
     return {k: o for k, o in options.of(self.registry[name]).items()
             if k not in self.shared()}
 
@@ -45,7 +45,7 @@ PARTS = {
     'penalty': Part(penalties.PENALTIES, 'mmd'),
     'system': Part(systems.SYSTEMS, 'swae'),
 }
-PLAYERS = ('model', 'critic')  # 'critic' is every player beside the model.
+PLAYERS = ('model', 'critic')  # 'critic' stands for all but the model.
 OPTIMIZER = Part(optimizers.OPTIMIZERS, 'adam', Rate, {
     'schedule': Part(optimizers.SCHEDULES, 'constant')})
 
@@ -74,7 +74,7 @@ def make(path: str, config: Mapping[str, Any], **given: Any) -> Any:
 
 
 def prior(config: Mapping[str, Any]) -> priors.Prior:
-  """The prior of a config; refuses a law that has no such dimension."""
+  """The prior of a config; refuses a law that `latents` does not fit."""
   made = make('prior', config)
   try:
     jax.eval_shape(lambda key: made.sample(key, 1, config['latents']),

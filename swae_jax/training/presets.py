@@ -1,8 +1,8 @@
 """The settings of each system: the option values that differ from defaults.
 
-`<setting>` is that of the system's paper.  `<setting>/reference_code` is that
-of the code which the authors of the paper released, where the two disagree.
-Files in configs/ add what their data set changes.
+`<setting>` has the values of the system's paper.  `<setting>/reference_code`
+has the values of the code that the authors released, if the two disagree.  The
+files in configs/ change values for their data sets.
 """
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ SWAE_CODE: Settings = {
     'train.epochs': 200,
     'train.patience': 50,
 }
-# No penalty, otherwise as SWAE: the reconstruction that a penalty costs.
+# SWAE without a penalty: shows how much reconstruction a penalty costs.
 AE: Settings = {**SUN_GUO, 'system.name': 'ae'}
 
 # Tolstikhin et al. 2018: lambda 10, one IMQ kernel, the rate for MNIST and the
@@ -63,7 +63,7 @@ WAE_MMD_CODE: Settings = {
     'optimizers.model.schedule.step.epochs': (30, 50, 100),
     'optimizers.model.schedule.step.factors': (.5, .1, .01),
 }
-# The paper names no rate for the critic; this one is the released code's.
+# The paper gives no rate for the critic; this rate is from the released code.
 WAE_GAN: Settings = {
     **WAE_MMD,
     'penalty.name': 'gan',
@@ -74,7 +74,8 @@ WAE_GAN: Settings = {
     'optimizers.critic.schedule.step.epochs': (30, 50),
     'optimizers.critic.schedule.step.factors': (.5, .1),
 }
-# As for WAE-MMD; the released code moves the model before the critic.
+# The changes of WAE_MMD_CODE; the released code updates the model before the
+# critic.
 WAE_GAN_CODE: Settings = {
     **WAE_GAN,
     'system.wae.cost_scale': .05,
@@ -102,16 +103,17 @@ SLICED: Settings = {
     'train.batch_size': 500,
     'train.epochs': 20,
 }
-# Ten epochs more, in which the weight grows by a tenth each.
+# 30 epochs; the weight grows by a tenth in each epoch after `growth_from`.
 SLICED_CODE: Settings = {
     **SLICED, 'system.wae.growth': 1.1, 'train.epochs': 30}
 
-# The VAE of Sun & Guo 2021: in the networks of SWAE.
+# The VAE of Sun & Guo 2021, in the networks of SWAE.
 VAE: Settings = {**SUN_GUO, 'system.name': 'vae'}
-# As SWAE_CODE, with the KL estimated at the one code.
+# SWAE_CODE as a VAE, with the KL estimated from one code of each image.
 VAE_CODE: Settings = {
     **SWAE_CODE, 'system.name': 'vae', 'system.vae.kl': 'sampled'}
-# The example of Flax, except for its fixed binary MNIST; it has 101.5 nats.
+# The VAE example of Flax, which reports 101.5 nats.  The example has a fixed
+# binary MNIST, and this setting binarises anew.
 VAE_FLAX: Settings = {
     'system.name': 'vae',
     'system.vae.likelihood': 'bernoulli',
@@ -140,7 +142,7 @@ VAMPPRIOR_CODE: Settings = {
 }
 # The MIM of Sun & Guo 2021: symmetric, in the networks of the VampPrior.
 MIM: Settings = {**SUN_GUO, 'system.name': 'mim', 'system.mim.levels': 2}
-# As the released code of the VampPrior, on which that of MIM builds.
+# The values of VAMPPRIOR_CODE: the code of MIM builds on that of VampPrior.
 MIM_CODE: Settings = {
     **MIM,
     'system.mim.start': 'noise',
@@ -177,8 +179,8 @@ def get_config(dataset: str, setting: str, settings: Mapping[str, Settings],
   Args:
     dataset: a name in DATASETS.
     setting: a name in `settings` or in SETTINGS.
-    settings: what the file of the data set has by name; each stands in the
-      place of the one of that name in SETTINGS.
+    settings: {name: Settings} of the file of the data set; they replace those
+      of the same name in SETTINGS.
     common: option values for all settings, which each setting may change.
   """
   known = {**SETTINGS, **settings}

@@ -11,14 +11,14 @@ from swae_jax.workdir import files
 
 Changes = dict[str, tuple[Any, Any]]  # {option: (old, new)}
 
-STRUCTURAL = 'structural'  # The state has another form: never allowed.
-TRAJECTORY = 'trajectory'  # The run takes another course: on request.
-LENGTH = 'length'  # The run ends sooner or later, and begins the same.
-HARMLESS = 'harmless'  # Nothing that is trained depends on it.
+STRUCTURAL = 'structural'  # The state has another form; never allowed.
+TRAJECTORY = 'trajectory'  # Training differs; allowed on request.
+LENGTH = 'length'  # The run only ends sooner or later.
+HARMLESS = 'harmless'  # Training does not depend on the option.
 
-# By option or section; the first pattern that fits counts.  A * stands for any
-# names.  An option of a system that changes the form of its parameters is
-# found when the checkpoint is read.
+# {pattern of an option or section: class}; the first pattern that fits counts,
+# and * stands for any names.  If an option of a system changes the form of the
+# parameters, the reader of the checkpoint finds the change.
 CLASSES = {
     'name': HARMLESS,  # of the workdir
     'seed': TRAJECTORY,
@@ -43,7 +43,7 @@ CLASSES = {
     'train.max_to_keep': HARMLESS,
     'train.max_skipped': HARMLESS,
     'train.tensorboard': HARMLESS,
-    'train.valid_every': TRAJECTORY,  # these three choose the state kept
+    'train.valid_every': TRAJECTORY,  # these three choose the kept state
     'train.patience': TRAJECTORY,
     'train.select': TRAJECTORY,
     'evals': HARMLESS,
@@ -51,7 +51,7 @@ CLASSES = {
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
-  """{option: (old, new)} of the options that differ, as JSON knows them."""
+  """{option: (old, new)} of the options that differ, as values of JSON."""
   old = config_lib.flat(dict(old))
   new = config_lib.flat(json.loads(json.dumps(new)))
   return {k: (old.get(k), new.get(k)) for k in sorted(old.keys() | new.keys())
@@ -59,7 +59,7 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
 
 
 def kind(option: str) -> str | None:
-  """The class of an option, or None where the table has none for it."""
+  """The class of an option, or None if no pattern of CLASSES fits."""
   for pattern, found in CLASSES.items():
     if fnmatch.fnmatchcase(option, pattern) or (
         option.startswith(f'{pattern}.')):
@@ -68,7 +68,7 @@ def kind(option: str) -> str | None:
 
 
 def differing(old: Mapping[str, Any], config: Any) -> Changes:
-  """The options by which a config computes something else than `old`."""
+  """The options that make a config compute another result than `old`."""
   return {k: v for k, v in compare(old, config.to_dict()).items()
           if kind(k) != HARMLESS}
 
@@ -85,8 +85,8 @@ def check(config: Any, workdir: Any, allow: bool = False) -> Changes:
   """The options that differ from those of the run in a workdir.
 
   Raises:
-    errors.UserError: the options compute another run, and either it cannot go
-      on from the checkpoint or `allow` is False.
+    errors.UserError: the options describe another run, and the other run cannot
+      go on from the checkpoint, or `allow` is False.
   """
   old = files.read_json(workdir / 'config.json')
   changes = compare(old, config.to_dict()) if old else {}
@@ -106,7 +106,7 @@ def check(config: Any, workdir: Any, allow: bool = False) -> Changes:
 
 
 def note(workdir: Any, step: int, changes: Changes) -> None:
-  """Records that from this step on the run takes another course."""
+  """Records the changes that alter training from this step on."""
   changes = {k: v for k, v in changes.items() if kind(k) == TRAJECTORY}
   if changes:
     files.append(workdir / 'config_changes.jsonl', {

@@ -1,4 +1,4 @@
-"""A config file for --mode=eval: saved_config.py:WORKDIR is that run's."""
+"""A config file for --mode=eval; saved_config.py:WORKDIR reads the run's."""
 from swae_jax.training import config as config_lib
 from swae_jax.workdir import folder, storage
 

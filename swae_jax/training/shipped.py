@@ -1,4 +1,4 @@
-"""The config files that come with the package: those of configs/.
+"""Finds the config files that come with the package.
 
 In a checkout they are in configs/, beside the package; an installed package
 has a copy of them under sys.prefix.

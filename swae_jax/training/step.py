@@ -15,7 +15,7 @@ from swae_jax.systems import base
 
 
 class State(NamedTuple):
-  """All that a run is at a step; a checkpoint is this and nothing else."""
+  """The whole state of a run at a step; a checkpoint holds nothing else."""
   step: jax.Array  # [] int32: the number of steps done
   key: jax.Array  # [2] uint32: base key; step t uses fold_in(key, t)
   variables: base.Variables
@@ -75,14 +75,15 @@ def make(system: base.System, tx: optax.GradientTransformation,
          binarize: bool = False) -> Callable:
   """The compiled step: state, images [N, ...], indices [B] -> state, metrics.
 
-  The batch is gathered on the devices and spread over them; the loss is
-  written over the whole batch, so it means the same on any number of them.
+  The step gathers the batch on the devices and spreads it over them.  The loss
+  is written for the whole batch, so its meaning does not depend on the number
+  of devices.
 
   A step whose loss, gradient or new statistics are not finite changes nothing
   but the counters.
 
   Args:
-    system: its loss is minimised.
+    system: the step minimises the loss of the system.
     tx: an optimizer of `Variables.params`.
     everywhere: sharding of the state, which is donated, and of the metrics.
     spread: sharding of the batch.
@@ -109,7 +110,8 @@ def make(system: base.System, tx: optax.GradientTransformation,
     grads, (stats, metrics) = jax.grad(loss, has_aux=True)(params)
     finite = jnp.stack([jnp.all(jnp.isfinite(x)) for _, x in finite_checks(
         metrics['loss'], grads, stats)])
-    # XLA would join the update to each test: ten times the time to compile.
+    # Without the barrier XLA joins the update to each test, and compiling takes
+    # ten times as long.
     grads, stats, finite = jax.lax.optimization_barrier((grads, stats, finite))
     updates, opt = tx.update(grads, state.opt, params)
     variables = base.Variables(optax.apply_updates(params, updates), stats)
@@ -132,8 +134,8 @@ def make_valid(system: base.System, everywhere: jax.sharding.Sharding,
                spread: jax.sharding.Sharding) -> Callable:
   """state, images [N, ...], indices [B], i -> the loss of validation batch i.
 
-  This is System.valid, or the loss of training with batch statistics where a
-  system has none.  The noise of batch i is the same at each call.
+  The loss is System.valid, or the training loss with batch statistics if the
+  system has no `valid`.  The noise of batch i is the same at each call.
   """
   @functools.partial(jax.jit, out_shardings=everywhere)
   def valid(state, images, indices, i):

@@ -1,4 +1,4 @@
-"""Trains, or goes on training, and evaluates: what the main command does."""
+"""Trains a run, or goes on training it, and then evaluates the run."""
 import contextlib
 from typing import Any
 
@@ -17,16 +17,15 @@ from swae_jax.workdir import digests, files, folder, lock, storage
 def run(config: Any, workdir: Any = '',
         reuse: build.Run | None = None, *, allow_config_change: bool = False,
         restart: bool = False, patience: float = 0.) -> dict[str, Any]:
-  """Trains or goes on training, then evaluates; the same call does both.
+  """Starts a run or goes on with it, then evaluates; one call for both.
 
   Args:
     config: the options, as a config file returns them.
-    workdir: where the run is kept; runs/<config.name> if not given.
-    reuse: the parts of a config that differs at most in its seed: its data and
-      its compiled functions are used again.
-    allow_config_change: also goes on where changed options make the run
-      another one.
-    restart: begins again; the old run is moved aside.
+    workdir: the folder of the run; '' takes runs/<config.name>.
+    reuse: the parts of a run whose config differs at most in its seed; this run
+      uses the data and the compiled functions again.
+    allow_config_change: goes on even if changed options alter the training.
+    restart: moves the old run aside and begins again.
     patience: seconds without a step after which the process ends; 0: never.
 
   Returns:
@@ -81,8 +80,8 @@ def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
       console.line)
   if state.step > this.steps:
     raise errors.UserError(
-        f'{workdir} is at step {int(state.step)}, behind the {this.steps} '
-        'asked for; use another --workdir, or train for longer')
+        f'{workdir} is at step {int(state.step)}, and the config ends at '
+        f'step {this.steps}; use another --workdir, or train for longer')
   return state, kept
 
 

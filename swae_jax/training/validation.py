@@ -1,4 +1,4 @@
-"""Validation in the course of a run: the best state, and when to stop."""
+"""Validates during a run: keeps the best state, and decides when to stop."""
 from collections.abc import Callable
 import math
 from typing import Any
@@ -15,7 +15,8 @@ from swae_jax.training import step as step_lib
 def mean_loss(run: build.Run, beat: Callable[[], None]) -> Callable:
   """state -> mean loss over the validation split, whole batches only.
 
-  It returns None if a signal came meanwhile.  `beat` is called at each batch.
+  The function returns None if a signal came meanwhile, and calls `beat` at each
+  batch.
   """
   everywhere, spread = mesh_lib.everywhere(run.mesh), mesh_lib.spread(run.mesh)
   images = run.dataset.valid.images
@@ -24,7 +25,7 @@ def mean_loss(run: build.Run, beat: Callable[[], None]) -> Callable:
   images = mesh_lib.put(images, everywhere)
   rows = [mesh_lib.put(np.arange(i, i + size, dtype=np.int32), spread)
           for i in range(0, len(images) - size + 1, size)]
-  # A compilation outlasts a signal, so it does not wait for the first call.
+  # Compiled before the loop: in the loop a signal would wait for the compiler.
   state = mesh_lib.put(build.init(run), everywhere)
   valid = step_lib.make_valid(run.system, everywhere, spread).lower(
       state, images, rows[0], np.int32(0)).compile()
@@ -44,13 +45,13 @@ def mean_loss(run: build.Run, beat: Callable[[], None]) -> Callable:
 
 def make(run: build.Run, workdir: Any, console: Any,
          beat: Callable[[], None]) -> Callable[[int, step_lib.State], bool]:
-  """step, state -> whether to stop early; validates where that is due.
+  """step, state -> whether to stop early; validates at the steps that are due.
 
   Args:
     run: the parts of the run.
-    workdir: takes the losses and the best state, a folder.Workdir.
-    console: shows the losses.
-    beat: called at each batch.
+    workdir: a folder.Workdir, which takes the losses and the best state.
+    console: a console.Console, which shows the losses.
+    beat: a function that is called at each batch.
   """
   every = run.config.train.valid_every * run.steps_per_epoch
   if not every:

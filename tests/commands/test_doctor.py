@@ -46,7 +46,7 @@ def test_a_folder_of_data_sets_is_looked_through(tmp_path):
 
 def test_a_workdir_need_not_be_there_but_must_be_a_folder(tmp_path):
   assert list(doctor.workdir(str(tmp_path / 'a' / 'b'))) == [
-      (True, f'{tmp_path} can be written'), (True, 'not in use')]
+      (True, f'{tmp_path} is writable'), (True, 'not in use')]
   (tmp_path / 'file').touch()
   (good, line), = doctor.workdir(str(tmp_path / 'file' / 'b'))
   assert not good and 'is a file' in line

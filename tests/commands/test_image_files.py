@@ -111,7 +111,7 @@ def test_arrays_come_back_with_their_names(tmp_path):
 
 
 @pytest.mark.parametrize('words, arrays', [
-    ("'codes', or one array alone; it holds a, b", {'a': 1, 'b': 2}),
+    ("'codes', or only one array; it holds a, b", {'a': 1, 'b': 2}),
     ('holds none', {}),
     (r'\[3\] must have a row for each of 2', {'codes': [1, 2, 3],
                                               'names': ['a', 'b']}),

@@ -84,7 +84,7 @@ def test_what_was_preempted_is_queued_for_again(fake):
 def test_a_request_that_fails_is_not_made_for_ever(fake):
   states(fake, ABSENT, 'FAILED')
   said = fake.run(TPU, 'create', 'tt', code=75)
-  assert 'queued for and not had' in said
+  assert 'queued and not created' in said
   assert verbs(fake) == ['state', 'create', 'state']
 
 
@@ -202,7 +202,7 @@ def test_babysit_restarts_after_a_save(fake):
       'names', 'state', 'create', 'state', 'scp', 'install', 'run',
       'names', 'state', 'run']
   assert 'exit code 143, newest checkpoint -1: restart 1 of 10' in said
-  assert 'a preemption takes the checkpoints' in said
+  assert 'a preemption deletes the checkpoints' in said
   run = fake.calls('swae_jax.main')[-1]
   assert '--config=configs/mnist.py --workdir=runs/tt' in ' '.join(run)
 

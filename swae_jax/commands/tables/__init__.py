@@ -1,5 +1,5 @@
-"""Tables and figures of the papers, made anew.
+"""Trains the runs behind tables and figures of the papers, and compares.
 
-main.py has the command, runs.py the runs behind a table, markdown.py the table
-itself, and papers/ the figures of the papers and the runs to set beside them.
+main.py has the command, runs.py the runs of a table, markdown.py the text of a
+table, and papers/ the numbers of the papers and the configs of the runs.
 """

@@ -1,16 +1,16 @@
-"""Makes a table of a paper: the runs that are missing, then the table.
+"""Trains the missing runs of a table of a paper, then writes the table.
 
   swae tables --table=swae_table1 --workdir=DIR --data_dir=DIR
       [--dataset=mnist] [--dim=8] [--system=swae,vae] [--seeds=0,1,2]
       [--epochs=2] [--shard=0/4] [--list] [--only_write]
       [--config.train.batch_size=50 ...]
 
-The same command goes on after a kill and leaves the runs alone that have ended;
-a run that diverged is marked and is tried again only if its folder is deleted.
-Tables with runs in common share them in one workdir.  Machines that share the
-work each take --shard=0/n to n-1/n; in the merged workdirs --only_write makes
-the table.  The table is written to table.md, table.csv and table.png in the
-workdir.
+The same command goes on after a kill, and does not repeat finished runs.  The
+table marks a run that diverged; delete the folder of the run to try again.
+Tables in one workdir share the runs that they have in common.  Several machines
+can share the work: each takes one of --shard=0/N to N-1/N, and --only_write
+writes the table after their workdirs are merged.  The table goes to table.md,
+table.csv and table.png in the workdir.
 """
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,21 +40,23 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
       help='the folder of the data sets')
   for name in ('dataset', 'dim', 'system'):
     add(f'--{name}', default='', metavar='A,B',
-        help='only these; all if not given')
+        help=f'only the runs of these {name}s; default: all')
   add('--seeds', default='', metavar='0,1,2',
-      help='as many as in the paper if not given')
+      help='seeds of the runs; default: the number of the paper')
   add('--epochs', type=cli.whole(1), default=0, metavar='N',
-      help='of each run, in place of its own')
+      help='epochs of each run; default: those of its setting')
   add('--shard', default='0/1', metavar='I/N',
-      help='part I, from 0, of N parts of the runs')
-  add('--list', action='store_true', help='print how each run stands, and end')
-  add('--only_write', action='store_true', help='make no run')
+      help='train part I of N of the runs; I starts at 0')
+  add('--list', action='store_true',
+      help='print the state of each run, and end')
+  add('--only_write', action='store_true',
+      help='train no run; only write the table')
   flags, rest = parser.parse_known_args(argv)
   given = {}
   for text in rest:
     found = re.fullmatch(r'--config\.([\w.]+)=(.*)', text, re.DOTALL)
     if not found:
-      parser.error(f'{text!r} is no flag; options of all runs are given as '
+      parser.error(f'{text!r} is no flag; set options of all runs as in '
                    '--config.train.batch_size=50')
     given[found[1]] = found[2]
   if flags.data_dir:
@@ -65,7 +67,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
 
 
 def load(name: str) -> base.Table:
-  """The table of a name in TABLES, or of a file with get_table()."""
+  """The table with a name in TABLES, or from a file with get_table()."""
   if name in papers.TABLES:
     return papers.TABLES[name]()
   path = pathlib.Path(name).expanduser()
@@ -78,7 +80,7 @@ def load(name: str) -> base.Table:
 
 
 def chosen(texts: Iterable[str], flag: str, asked: str) -> set[str]:
-  """Those of `texts` that are asked for, or all; swae is each swae(...)."""
+  """The texts that a flag asks for, or all; 'swae' asks for each swae(...)."""
   texts = list(dict.fromkeys(texts))
   if not asked:
     return set(texts)
@@ -120,7 +122,7 @@ def part(flags: argparse.Namespace) -> tuple[int, int]:
 def heading(table: base.Table, cells: Iterable[base.Cell],
             flags: argparse.Namespace, given: Mapping[str, str]
             ) -> tuple[str, list[str]]:
-  """The title, and a paragraph on options that differ from the settings."""
+  """The title, and a paragraph about options that differ from the settings."""
   title, notes = table.title, []
   if flags.epochs:
     own = sorted({table.config(cell).train.epochs for cell in cells})
@@ -138,7 +140,7 @@ def heading(table: base.Table, cells: Iterable[base.Cell],
 
 def write(table: base.Table, cells: markdown.Runs, title: str,
           notes: Sequence[str], workdir: Any) -> str:
-  """Writes table.md, table.csv and table.png.  Returns the Markdown."""
+  """Writes table.md, table.csv and table.png; returns the Markdown."""
   text, made = markdown.tabulate(table, cells, title, notes)
   files.replace(workdir / 'table.md', text.encode())
   markdown.write_csv(workdir / 'table.csv', made)
@@ -156,7 +158,7 @@ def listing(mine: Sequence[runs.Run]) -> str:
 
 def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
         ) -> list[tuple[runs.Run, Exception]]:
-  """Does what the flags ask.  Returns (run, error) of the runs that failed."""
+  """Carries out the flags; returns (run, error) of each run that failed."""
   workdir = storage.path(flags.workdir).expanduser()
   index, count = part(flags)
   seeds = list(dict.fromkeys(
@@ -165,7 +167,7 @@ def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
   configs = runs.configs(table, select(table, flags), given)
   cells = {cell: list(runs.runs(config, seeds, workdir))
            for cell, config in configs.items()}
-  # Two cells of a table may share a run.
+  # Each run once: two cells of a table may share a run.
   every = list({r.workdir: r for rs in cells.values() for r in rs}.values())
   mine = runs.shard(every, index, count)
   if flags.list:
@@ -178,7 +180,7 @@ def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
 
 
 def main(argv: Sequence[str]) -> None:
-  """Makes a table; ends with the code of the first run that failed."""
+  """Makes a table; raises the error of the first run that failed."""
   logging.set_verbosity(logging.WARNING)  # Orbax logs every step.
   flags, given = parse(argv)
   failed = run(load(flags.table), flags, given)

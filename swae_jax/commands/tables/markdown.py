@@ -1,5 +1,4 @@
-"""A table of runs beside the figures of a paper: Markdown, CSV and a picture.
-"""
+"""Writes runs beside the numbers of a paper: Markdown, CSV and a picture."""
 import collections
 from collections.abc import Iterator, Mapping, Sequence
 import csv
@@ -24,12 +23,12 @@ class Entry(NamedTuple):
   """A metric in a cell.
 
   Attributes:
-    cell: its place.
-    metric: its name.
-    values: one for each seed that has it.
-    samples: the numbers of examples behind a value.
-    figure: the paper's, or None where the metric is only shown.
-    mark: how ours stands to the paper's (see `mark`), or why there is no value.
+    cell: the place of the metric.
+    metric: the name of the metric.
+    values: the value of each seed that has the metric.
+    samples: the numbers of examples behind the values.
+    figure: the number of the paper, or None if the metric is only shown.
+    mark: the result of `mark`, or the reason why there is no value.
   """
   cell: base.Cell
   metric: str
@@ -57,16 +56,17 @@ class Entry(NamedTuple):
 
 
 def decimals(text: str) -> int:
-  """Digits behind the point."""
+  """The number of digits after the decimal point."""
   return len(text.partition('.')[2])
 
 
 def mark(values: Sequence[float], figure: base.Figure, better: str) -> str:
   """'better', 'worse' or 'equal (...)': the mean of `values` and a figure.
 
-  equal (rounding): within half a unit of the last digit that is printed.
-  equal (deviation): within one standard deviation, the larger of that over
-  our seeds (two at least) and the one that the paper prints.
+  equal (rounding): they differ by at most half a unit of the last digit that
+  the paper prints.
+  equal (deviation): they differ by at most one standard deviation, the larger
+  of that of our seeds (at least two) and that of the paper.
   """
   mean, paper = float(np.mean(values)), float(figure.value)
   if math.isnan(mean):
@@ -90,7 +90,7 @@ def _ending(states: Sequence[str]) -> str:
 
 
 def entries(table: base.Table, cells: Runs) -> Iterator[Entry]:
-  """The compared metric of each cell, and those that are only shown."""
+  """The compared metric of each cell, and the metrics that are only shown."""
   states = {cell: [(run, runs_lib.state(run)[0]) for run in runs]
             for cell, runs in cells.items()}
   found = {run.workdir: runs_lib.results(run) for known in states.values()
@@ -137,7 +137,7 @@ def _all(cells: Runs) -> list[runs_lib.Run]:
 
 def _caption(table: base.Table, cells: Runs,
              made: Sequence[Entry]) -> Iterator[str]:
-  """Paragraphs on what is there, and how to read the marks."""
+  """Paragraphs on the state of the runs and the meaning of the marks."""
   runs = _all(cells)
   count = collections.Counter(runs_lib.state(run)[0] for run in runs)
   compared = [e for e in made if e.figure]
@@ -195,7 +195,7 @@ def write_csv(path: Any, made: Sequence[Entry]) -> None:
 
 
 def picture(path: Any, title: str, made: Sequence[Entry]) -> None:
-  """Draws the comparison: a line for a data set and a dimension of the code."""
+  """Draws the comparison, a line for each data set and code dimension."""
   from matplotlib import figure as figures
   from matplotlib import transforms
   compared = [e for e in made if e.figure]

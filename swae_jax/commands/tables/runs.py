@@ -1,7 +1,7 @@
-"""The runs of a table: which there are, how each stands, and the rest of them.
+"""The runs of a table: lists them, tells their state, and trains the rest.
 
-Beside the files of the run itself its workdir has cell.json: how the run ended,
-and its config then.  Without the file the run has not ended.
+The workdir of each run also has cell.json, which says how the run ended and
+with which config.  Without cell.json the run has not ended.
 """
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,14 +40,14 @@ def _value(option: str, text: str, old: Any) -> Any:
     raise config_lib.mistyped(option, text) from None
 
 
-# A choice decides which options there are, so it comes before them.
+# A choice decides which options exist, so choices are set before options.
 _PASSES = (lambda option: option == 'system.name',
            lambda option: option.endswith(('.name', '.run')),
            lambda option: True)
 
 
 def override(config: Any, given: Mapping[str, str]) -> set[str]:
-  """Sets the options that a run has.  Returns their names."""
+  """Sets those given options that the run has; returns their names."""
   used = set()
   for which in _PASSES:
     known = config_lib.flat(choice.chosen(config).to_dict()) | {
@@ -62,7 +62,7 @@ def override(config: Any, given: Mapping[str, str]) -> set[str]:
 
 def configs(table: base.Table, cells: Iterable[base.Cell],
             given: Mapping[str, str]) -> dict[base.Cell, Any]:
-  """{cell: the chosen options}, with {option: text} where a run has them."""
+  """{cell: the chosen options}; sets each given option in runs that have it."""
   made = {cell: table.config(cell) for cell in cells}
   used = set()
   for config in made.values():
@@ -84,7 +84,7 @@ def runs(config: Any, seeds: Iterable[int], workdir: Any) -> Iterator[Run]:
 
 
 def shard(all_runs: Sequence[Run], index: int, count: int) -> Sequence[Run]:
-  """Part `index` of `count` of the runs: all parts together have each once."""
+  """Part `index` of `count` parts; each run is in exactly one part."""
   return all_runs[index::count]
 
 
@@ -114,9 +114,10 @@ def results(run: Run) -> dict[str, Any]:
 
 
 def state(run: Run) -> tuple[str, str]:
-  """How a run stands, and why: done, diverged, failed, begun or missing.
+  """The state of a run, and the reason for it.
 
-  'other options' if it ended with options that compute another run.
+  The state is done, diverged, failed, begun or missing, or 'other options' if
+  the run ended with options that compute another run.
   """
   cell = _cell(run)
   if cell is DAMAGED:
@@ -138,9 +139,9 @@ def state(run: Run) -> tuple[str, str]:
 
 
 def ended(run: Run) -> bool:
-  """Whether nothing is left to do; a run that failed is tried again."""
+  """Whether nothing is left to do; False for a failed run, which runs again."""
   how, _ = state(run)
-  # A run that diverged would do so again: it is the same to the last bit.
+  # A run that diverged would diverge again, since it repeats every bit.
   return how == 'diverged' or how == 'done' and not _evals_differ(
       _cell(run)['config'], run)
 
@@ -151,7 +152,7 @@ def _evals_differ(config: Mapping[str, Any], run: Run) -> bool:
 
 
 def _finish(run: Run, reuse: build.Run) -> None:
-  """Trains and evaluates; evaluates again where other evaluators have run."""
+  """Trains and evaluates; evaluates again if the evaluators have changed."""
   train.run(run.config, run.workdir, reuse)
   if _evals_differ(files.read_json(run.workdir / 'config.json') or {}, run):
     with lock.hold(run.workdir):
@@ -164,17 +165,17 @@ def _end(run: Run, how: str, error: str = '') -> None:
 
 
 def _fail(run: Run, error: Exception) -> None:
-  """Says why a run failed, and writes it down unless the run had ended."""
+  """Prints why a run failed, and records it unless the run had ended."""
   _, why = errors.explain(error)
   print(f'failed: {why}', flush=True)
   cell = _cell(run)
   done = isinstance(cell, dict) and cell['state'] == 'done'
-  if not done and not isinstance(error, errors.Busy):  # Another process is on.
+  if not done and not isinstance(error, errors.Busy):  # Another process has it.
     _end(run, 'failed', why)
 
 
 def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
-  """Makes the runs that are left.  Returns (run, error) of those that failed.
+  """Trains the runs that are left; returns (run, error) of each failed one.
 
   The seeds of a cell, one after the other, share data and compiled functions.
   """

@@ -1,10 +1,10 @@
-"""Inception as of 2015-12-05, whose features the FID compares.
+"""Inception as of 2015-12-05: the FID compares its features.
 
 Szegedy et al., "Rethinking the Inception architecture for computer vision",
 2016, figures 5 to 7, with batch norm folded into the convolutions.  The layers
-have the names of the TensorFlow graph.  Two things differ from the network in
-training, as in that graph: mean pools leave the padding out of the mean, and
-the last block has a max pool.
+have the names of the TensorFlow graph.  Like that graph, the network differs in
+two things from the network in training: mean pools leave the padding out of the
+mean, and the last block has a max pool.
 """
 from collections.abc import Callable
 import functools
@@ -13,7 +13,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-SIZE = 299  # Pixels a side of its training images; the least it takes is 75.
+SIZE = 299  # Pixels a side of the training images; the network needs 75.
 ONE, THREE, ROW, COLUMN = (1, 1), (3, 3), (1, 7), (7, 1)
 HALVE = {'strides': 2, 'padding': 'VALID'}
 
@@ -22,13 +22,13 @@ class Inception(nn.Module):
   """x [B, H, W, 3], about -1 to 1 -> features [B, tap] for each of `taps`.
 
   Attributes:
-    taps: layers by the number of their features, some of TAPS.
+    taps: the layers, each named by its number of features; some of TAPS.
   """
   taps: tuple[int, ...] = (2048,)
 
   @nn.compact
   def __call__(self, x: jax.Array) -> tuple[jax.Array, ...]:
-    """Means over the pixels; layers after the last tap are not computed."""
+    """Means over the pixels; computes no layer after the last tap."""
     features = {}
     for tap, stage in STAGES:
       x = stage(x)
@@ -41,7 +41,7 @@ class Inception(nn.Module):
 
 def _conv(x, name, features, size, **options):
   """A convolution and its ReLU; 'SAME' and stride 1 unless options differ."""
-  # Not `layers.conv`, which sets no precision: a TPU's default is bfloat16.
+  # `layers.conv` sets no precision, and the default of a TPU is bfloat16.
   return nn.relu(nn.Conv(features, size, name=name, precision='highest',
                          **options)(x))
 

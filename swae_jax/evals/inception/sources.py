@@ -15,7 +15,7 @@ from swae_jax.data.formats import files, pickles
 PYTORCH = 'pt_inception-2015-12-05-6726825d.pth'
 PICKLE = 'inception_v3_weights_fid.pickle'
 KNOWN = f'{PYTORCH} of pytorch-fid or {PICKLE} of jax-fid'
-EPSILON = 1e-3  # Of the batch norms.
+EPSILON = 1e-3  # The epsilon of the batch norms.
 
 
 def arrays(source: str) -> dict[str, np.ndarray]:
@@ -90,7 +90,7 @@ NAMES = _names()
 def _of_pytorch(source):
   """{name: array} of a file of pytorch-fid."""
   try:
-    import torch  # Only to read this file.
+    import torch  # Nothing else needs it.
   except ImportError as e:
     raise errors.UserError(f'{source}: reading it needs PyTorch: pip install '
                            f'torch, or get {PICKLE} of jax-fid') from e
@@ -101,7 +101,7 @@ def _of_pytorch(source):
                 'sha256 (its start)')
   try:
     return torch.load(source, map_location='cpu', weights_only=True)
-  except Exception as e:  # PyTorch raises almost anything then.
+  except Exception as e:  # PyTorch raises errors of many types.
     raise errors.DamagedData(f'{source}: PyTorch cannot read it '
                              f'({type(e).__name__}); get {KNOWN}') from e
 
@@ -113,7 +113,7 @@ def _of_jax_fid(source):
       tree = pickles.loads(file.read())
     flat = {'.'.join(k.key for k in path): value for path, value in
             jax.tree.leaves_with_path(tree)}
-  except Exception as e:  # Damaged pickles raise almost anything.
+  except Exception as e:  # Damaged pickles raise errors of many types.
     raise errors.DamagedData(
         f'{source}: not a pickle of arrays ({e}); get {KNOWN}') from e
   state = {}

@@ -1,8 +1,8 @@
-"""The file of the Inception weights: found, checked, read and written.
+"""Finds, checks, reads and writes the file of the Inception weights.
 
 The file is an npz with `<layer>/w` [k_h, k_w, C_in, C_out] and `<layer>/b`
-[C_out] for each layer, batch norm folded in, and `sha256`, the digest of these
-arrays.
+[C_out] for each layer, with batch norm folded in.  `sha256` is the digest of
+these arrays.
 """
 from collections.abc import Mapping
 import contextlib
@@ -40,7 +40,7 @@ def find(*dirs: str) -> pathlib.Path:
 
 
 def content(path: str | os.PathLike[str]) -> tuple[list[int], str]:
-  """The taps whose layers are all in a file, and the sha256 of its arrays."""
+  """The taps that have all their layers in a file; sha256 of its arrays."""
   arrays = _read(path)
   return ([tap for tap in network.TAPS if not _lacking(arrays, tap)],
           digest(arrays))
@@ -78,7 +78,7 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def convert(source: str, data_dir: str) -> pathlib.Path:
-  """Converts a file of another project into one that `find` finds; its path."""
+  """Converts a file of another project; returns the path of the new file."""
   arrays = sources.arrays(source)
   content: dict[str, Any] = {'sha256': digest(arrays), **arrays}
   folder = files.folders('inception', data_dir)[0]
@@ -104,7 +104,7 @@ def _read(path):
   except FileNotFoundError as e:
     raise errors.MissingData(
         f'inception: there is no file {path}; {HOW}') from e
-  except Exception as e:  # NumPy raises almost anything then.
+  except Exception as e:  # NumPy raises errors of many types.
     raise errors.DamagedData(
         f'{path}: not an npz file of Inception weights ({e}); {HOW}') from e
   expected = arrays.pop('sha256', None)
@@ -114,7 +114,7 @@ def _read(path):
 
 
 def _lacking(arrays, tap):
-  """Layers that a tap needs and that are not among the arrays."""
+  """Layers that a tap needs and the arrays lack."""
   return [layer for layer in _shapes(tap)
           if not {f'{layer}/w', f'{layer}/b'} <= arrays.keys()]
 

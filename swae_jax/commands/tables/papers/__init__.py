@@ -1,4 +1,4 @@
-"""The tables and figures of the papers that can be made anew."""
+"""The tables and figures of the papers that `swae tables` can make."""
 from swae_jax.commands.tables.papers import (
     swae_figure5,
     swae_figure15,

@@ -1,7 +1,7 @@
-"""Tables of the papers: the figures as printed, and the runs to compare.
+"""Tables of the papers: the printed numbers, and the configs of our runs.
 
-paper_tables.csv has every figure of every table, with its source.  The cells of
-a table here are the figures of the table in the paper.
+paper_tables.csv has every number of every table, with its source.  Each cell of
+a table here is one number of the table in the paper.
 """
 from collections.abc import Callable, Mapping
 import csv
@@ -13,7 +13,7 @@ from swae_jax.training import config as config_lib
 from swae_jax.training import shipped
 
 FIGURES = pathlib.Path(__file__).with_name('paper_tables.csv')
-# The setting of a column, and the options that its name gives.
+# {name of a column: (its setting, the options that the name gives)}.
 COLUMNS: dict[str, tuple[str, dict[str, Any]]] = {
     'swae(beta=1)': ('swae', {'system.swae.beta': 1.}),
     'swae(beta=0.5)': ('swae', {'system.swae.beta': .5}),
@@ -25,8 +25,8 @@ COLUMNS: dict[str, tuple[str, dict[str, Any]]] = {
     'vampprior': ('vampprior', {}),
     'mim': ('mim', {}),
 }
-# The released code of Sun & Guo draws the codes of these, and takes the mean
-# codes of the others.
+# The released code of Sun & Guo 2021 draws the codes of these systems, and
+# takes the mean codes of the others.
 DRAWN = ('vae', 'vampprior', 'mim')
 
 
@@ -38,24 +38,24 @@ class Cell(NamedTuple):
 
 
 class Figure(NamedTuple):
-  """A number in a paper, as printed there."""
+  """A number in a paper, as the paper prints it."""
   value: str
   std: str = ''
   source: str = ''
 
 
 class Table(NamedTuple):
-  """A grid of runs, and the figures of a paper beside it.
+  """A grid of runs and the numbers of a paper.
 
   Attributes:
-    title: a line.
+    title: the title, one line.
     figures: {Cell: Figure}, in the order of the paper.
     config: Cell -> the config of its run; seeds share one config.
-    metric: Cell -> the metric that is compared, a regular expression.
+    metric: Cell -> a regular expression for the metric that is compared.
     better: 'higher' or 'lower'.
-    also: metrics that are shown without a comparison, a regular expression.
+    also: a regular expression for metrics that are shown but not compared.
     evals: (evaluator, {option: value}) of the evaluators that are turned on.
-    seeds: the paper's number of runs behind a figure.
+    seeds: the number of runs behind a number of the paper.
     notes: sentences that a reader has to know.
   """
   title: str
@@ -70,7 +70,7 @@ class Table(NamedTuple):
 
 
 def read(table: str) -> tuple[dict[Cell, Figure], str]:
-  """The figures of a table in paper_tables.csv, and which way is better."""
+  """The numbers of a table in paper_tables.csv, and the better direction."""
   with FIGURES.open(newline='', encoding='utf-8') as file:
     rows = [row for row in csv.DictReader(file) if row['table'] == table]
   better, = {row['better'] for row in rows}
@@ -82,14 +82,14 @@ def read(table: str) -> tuple[dict[Cell, Figure], str]:
 def paper(table: str, title: str, metric: str | Callable[[Cell], str],
           changes: Callable[[Cell], Mapping[str, Any]] = lambda cell: {},
           **fields: Any) -> Table:
-  """The Table of a table of a paper.
+  """The Table for a table in paper_tables.csv.
 
   Args:
     table: its name in paper_tables.csv.
-    title: a line.
-    metric: the one that is compared, in all cells or by cell.
-    changes: cell -> {option: value} of what differs from the config of its
-      data set and column.
+    title: the title, one line.
+    metric: the metric that is compared, one for all cells or cell -> metric.
+    changes: cell -> {option: value}, the options that differ from the config of
+      its data set and column.
     **fields: the other fields of Table.
   """
   figures, better = read(table)
@@ -114,5 +114,5 @@ def _config(changes, evals, cell: Cell) -> Any:
 
 
 def accuracy(cell: Cell) -> str:
-  """The accuracy of 5 neighbours that the paper has in a cell."""
+  """The name of the 5-neighbour accuracy that the paper has in a cell."""
   return 'knn5_accuracy' + ('_sampled_code' if cell.system in DRAWN else '')

@@ -12,4 +12,4 @@ def get_table() -> base.Table:
       'reconstruction_error', lambda cell: {'data.celeba.crop': 'none'},
       seeds=3, notes=(
           'The released code decodes a draw of each code of VAE, VampPrior and '
-          'MIM; the mean codes are decoded here.',))
+          'MIM; this table decodes the mean codes.',))

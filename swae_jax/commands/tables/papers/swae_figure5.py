@@ -11,6 +11,6 @@ def get_table() -> base.Table:
       'swae_figure5', '5-NN accuracy of two-dimensional codes, test split',
       base.accuracy, also='knn5_accuracy(_sampled_code)?', notes=(
           'The released code classifies a draw of each code of VAE, VampPrior '
-          'and MIM, and the mean code of the others, and so does this table.',
-          'VampPrior and MIM have two levels of two numbers each; pictures of '
-          'their codes are laid out by t-SNE.'))
+          'and MIM, and the mean code of the others. So does this table.',
+          'VampPrior and MIM have two levels of two numbers each; t-SNE lays '
+          'out the pictures of their codes.'))

@@ -11,5 +11,5 @@ def get_table() -> base.Table:
       'swae_table1', '5-NN accuracy of the codes, test split', base.accuracy,
       also='knn5_accuracy(_sampled_code)?', seeds=5, notes=(
           'The released code classifies a draw of each code of VAE, VampPrior '
-          'and MIM, and the mean code of the others, and so does this table.',
-          'The paper prints no deviation: it is below 0.01 in general.'))
+          'and MIM, and the mean code of the others. So does this table.',
+          'The paper prints no deviations; they are below 0.01 in general.'))

@@ -2,7 +2,8 @@
 
 swae tables --table=swae_table3 --workdir=DIR --data_dir=DIR
 
-Its runs are among those of swae_table1: one workdir for both makes them once.
+The runs are among those of swae_table1; with one workdir for both tables they
+are trained once.
 """
 from swae_jax.commands.tables.papers import base
 
@@ -13,4 +14,4 @@ def get_table() -> base.Table:
       'swae_table3', 'Reconstruction error, summed over an image, test split',
       'reconstruction_error', seeds=5, notes=(
           'The released code decodes a draw of each code of VAE, VampPrior and '
-          'MIM; the mean codes are decoded here.',))
+          'MIM; this table decodes the mean codes.',))

@@ -11,7 +11,7 @@ VAE = {
        if k.startswith(('network.', 'optimizers.', 'train.'))},
     'data.celeba.crop': 'close140',
     'system.vae.likelihood': 'gaussian',
-    'system.vae.scale': .3,  # The paper gives none.
+    'system.vae.scale': .3,  # The paper gives no scale.
     'optimizers.model.learning_rate': 1e-4,
     'train.epochs': 68,
     'train.valid_every': 0,
@@ -27,4 +27,5 @@ def get_table() -> base.Table:
       also=r'fid2048_\d+k?_floor', evals=(('fid', {'metrics': ('fid',)}),),
       notes=(
           'The paper gives neither the number of samples behind its FID nor '
-          'the deviation of the pixels of its VAE, which is 0.3 here.',))
+          'the deviation of the pixels of its VAE. The deviation here is '
+          '0.3.',))
