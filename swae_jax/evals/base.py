@@ -34,7 +34,7 @@ class View(NamedTuple):
   encode: Callable[[np.ndarray], np.ndarray]
   decode: Callable[[np.ndarray], np.ndarray]
   sample: Callable[[int], np.ndarray]
-  data: data_base.Dataset
+  data: Any
   log_weights: Callable[[np.ndarray, int], np.ndarray] | None = None
   draw: Callable[[np.ndarray], np.ndarray] | None = None
 
@@ -83,7 +83,7 @@ class Evaluator(NamedTuple):
 
 
 def view(system: systems_base.System, variables: systems_base.Variables,
-         dataset: data_base.Dataset, key: jax.Array,
+         dataset: data_base.Dataset | None, key: jax.Array,
          batch_size: int = 500) -> View:
   """The view of a system with these variables.
 

@@ -39,7 +39,8 @@ def multiscale(make: Callable[[float], Kernel], base: float,
   axes and a prior of variance sigma^2.
   """
   kernels = [make(s * base) for s in scales]
-  return lambda d2: sum(kernel(d2) for kernel in kernels)
+  return lambda d2: sum(
+      (kernel(d2) for kernel in kernels), jnp.zeros((), d2.dtype))
 
 
 def mmd(z: ArrayLike, z_prior: ArrayLike, kernel: Kernel, *,

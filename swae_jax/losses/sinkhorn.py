@@ -69,7 +69,8 @@ def _entropic_cost(x: jax.Array, y: jax.Array, epsilon: float,
     found = linear.solve(
         pointcloud.PointCloud(*jax.lax.stop_gradient((x, y)), epsilon=epsilon),
         max_iterations=max_iterations, threshold=threshold)
-  f, g = jax.lax.stop_gradient((found.f, found.g))
+  f, g = found.f, found.g  # pyright: ignore[reportAttributeAccessIssue]
+  f, g = jax.lax.stop_gradient((f, g))
   # By the envelope theorem, the gradient at fixed potentials is the gradient of
   # the cost, so no derivative passes through the iteration.
   d2 = distances.squared_distances(x, y)

@@ -3,7 +3,7 @@
 A checkpoint is written only after the metrics up to its step and the best state
 are on disk.  So a run that goes on from a checkpoint misses neither.
 """
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import contextlib
 import itertools
 from typing import Any, NamedTuple
@@ -177,8 +177,7 @@ def read_config(workdir: storage.Path) -> ml_collections.ConfigDict:
   return ml_collections.ConfigDict(config)
 
 
-def evaluated(workdir: storage.Path, config: Mapping[str, Any]
-              ) -> storage.Path:
+def evaluated(workdir: storage.Path, config: Any) -> storage.Path:
   """The folder with the checkpoint by which the run of a config is judged."""
   best = config['train']['select'] == 'best' and (workdir / 'best').is_dir()
   return workdir / ('best' if best else 'checkpoints')

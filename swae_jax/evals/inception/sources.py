@@ -90,7 +90,7 @@ NAMES = _names()
 def _of_pytorch(source):
   """{name: array} of a file of pytorch-fid."""
   try:
-    import torch  # Nothing else needs it.
+    import torch  # pyright: ignore[reportMissingImports]
   except ImportError as e:
     raise errors.UserError(f'{source}: reading it needs PyTorch: pip install '
                            f'torch, or get {PICKLE} of jax-fid') from e
