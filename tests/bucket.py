@@ -82,16 +82,6 @@ class Handler(server.BaseHTTPRequestHandler):
     found = self.store.objects.get(name, (b'', 0))[1]
     return int(options['ifGenerationMatch']) != found
 
-  def _body(self):
-    if self.headers.get('Transfer-Encoding') == 'chunked':
-      content = b''
-      while size := int(self.rfile.readline(), 16):
-        content += self.rfile.read(size)
-        self.rfile.readline()
-      self.rfile.readline()
-      return content
-    return self.rfile.read(int(self.headers.get('Content-Length') or 0))
-
   def do_GET(self):  # noqa: N802
     name, options = self._parts()
     if name is None:
@@ -113,38 +103,23 @@ class Handler(server.BaseHTTPRequestHandler):
       size = len(content)
       first = int(asked[1]) if asked[1] else size - int(asked[2])
       last = int(asked[2]) if asked[1] and asked[2] else size - 1
-      if first >= size:
-        return self._answer(416)
       content, code = content[first:last + 1], 206
       headers['Content_Range'] = f'bytes {first}-{min(last, size - 1)}/{size}'
     self._answer(code, content, **headers)
 
   def do_POST(self):  # noqa: N802
     name, options = self._parts()
-    body = self._body()
-    if name is not None:  # A copy, or a move.
-      name, verb, target = re.split(r'/(rewriteTo/b/[^/]+|moveTo)/o/', name)
+    content = self.rfile.read(int(self.headers.get('Content-Length') or 0))
+    if name is not None:
+      name, target = re.split('/rewriteTo/b/[^/]+/o/', name)
       if name not in self.store.objects:
         return self._answer(404, {'error': {'code': 404, 'message': name}})
       self.store.put(target, self.store.objects[name][0])
-      if verb == 'moveTo':
-        del self.store.objects[name]
-        return self._answer(200, self.store.about(target))
       return self._answer(200, {'done': True,
                                 'resource': self.store.about(target)})
-    if options['uploadType'] == 'multipart':
-      head, _, body = body.partition(b'\n\n')[2].partition(b'\n--==0==')
-      options['name'] = json.loads(head)['name']
-      body = body.partition(b'\n\n')[2].removesuffix(b'\n--==0==--')
     if options['uploadType'] == 'resumable':
       where = self.path.replace('uploadType=resumable', 'uploadType=media')
       return self._answer(200, Location=f'{self.server.url}{where}')
-    self._upload(options, body)
-
-  def do_PUT(self):  # noqa: N802
-    self._upload(self._parts()[1], self._body())
-
-  def _upload(self, options, body):
     name = options['name']
     try:
       self.store.before_upload(name)
@@ -152,7 +127,7 @@ class Handler(server.BaseHTTPRequestHandler):
       return self._answer(403, {'error': {'code': 403, 'message': str(e)}})
     if self._stale(name, options):
       return self._answer(412, {'error': {'code': 412, 'message': name}})
-    self.store.put(name, body)
+    self.store.put(name, content)
     self._answer(200, self.store.about(name))
 
   def do_DELETE(self):  # noqa: N802
