@@ -291,6 +291,8 @@ def main():
                       default=totals.PATH)
   flags = parser.parse_args()
   os.chdir(forks.ROOT)
+  # A script in the background ignores SIGINT, and its children would, too.
+  signal.signal(signal.SIGINT, signal.default_int_handler)
   folder = pathlib.Path(tempfile.mkdtemp(prefix='soak_runs_'))
   soak = Soak(folder, flags.seed)
   print(f'seed {flags.seed}; a run takes {soak.length:.1f} s', flush=True)
