@@ -102,8 +102,9 @@ def test_only_what_was_learned_is_read_and_it_is_checked(
   a = tiny_trained.held('ae')
   with monkeypatch.context() as m:  # Digests of other weights.
     of = digests.of
-    m.setattr(digests, 'of', lambda state: of(
-        state._replace(variables=tiny_trained.held('ae', seed=1).variables)))
+    m.setattr(digests, 'of', lambda arrays: {
+        name: '0' * 64 if name.startswith('variables/') else found
+        for name, found in of(arrays).items()})
     tiny_trained.workdir(tmp_path / 'bad', a)
   with pytest.raises(errors.DamagedData, match='bad/checkpoints.*digest'):
     swae_jax.load(tmp_path / 'bad')

@@ -14,7 +14,8 @@ from swae_jax.host import cluster, mesh
 
 @pytest.mark.parametrize('devices', [-1, 9])
 def test_more_devices_than_there_are_is_refused(devices):
-  with pytest.raises(errors.UserError, match=f'{devices} asked.*8 here') as e:
+  with pytest.raises(
+      errors.UserError, match=f'devices={devices}: there are 8 devices') as e:
     mesh.make(devices)
   assert '\n' not in str(e.value)
 

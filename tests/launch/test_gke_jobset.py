@@ -93,7 +93,7 @@ def test_kubectl_gets_the_manifest(fake):
 @pytest.mark.parametrize('argv, env, words', [
     ([], {}, 'usage: '), (['apply'], {}, 'usage: '),
     (['apply', 'tt'], {}, 'IMAGE= is missing'),
-    (['apply', 'tt'], {'IMAGE': 'i', 'TOPOLOGY': '2x3'}, 'no multiple'),
+    (['apply', 'tt'], {'IMAGE': 'i', 'TOPOLOGY': '2x3'}, 'not a multiple'),
     (['apply', 'T'], {'IMAGE': 'i'}, 'no name of a JobSet'),
     (['start', 'tt'], {'IMAGE': 'i'}, 'none of render'),
     (['apply', 'tt', '--workdir=a'], {'IMAGE': 'i'}, 'is runs/tt; leave')])
