@@ -93,7 +93,7 @@ def test_a_failed_download_is_one_line_in_time_and_leaves_no_file(
   began = time.monotonic()
   with pytest.raises(kind, match=words) as e:
     fetch(tmp_path / 'new', server, path)
-  assert time.monotonic() - began < 10
+  assert time.monotonic() - began < 30  # quiet machines: under 10
   assert type(e.value) is kind and '\n' not in str(e.value)
   for part in ('toy.bin', path, MD5, f'{tmp_path}/new', 'run this again'):
     assert part in str(e.value)
