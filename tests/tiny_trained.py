@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from swae_jax import model as model_lib
-from swae_jax.training import choice
+from swae_jax.training import choice, saved
 from swae_jax.workdir import checkpoint, files
 import tiny
 
@@ -15,10 +14,10 @@ DIGITS = {'shape': [8, 8, 1], 'dtype': 'uint8',
 
 
 class State(NamedTuple):
-  """What a checkpoint is of, as far as this matters here."""
+  """A state with the parts of a real one that matter here."""
   step: Any
   variables: Any
-  rest: Any  # Of the training.
+  rest: Any  # the part that only training needs
 
 
 def variables(like, seed=0):
@@ -43,12 +42,12 @@ def of_config(config, seed=0, **changes):
   about = {'config': choice.chosen(config).to_dict(),
            'input': {**DIGITS, **changes}, 'steps_per_epoch': 12, 'step': 3}
   about = json.loads(json.dumps(about))  # as a run keeps it
-  system, like = model_lib.system(about)
-  return model_lib.Saved(about, system, variables(like, seed))
+  system, like = saved.system(about)
+  return saved.Saved(about, system, variables(like, seed))
 
 
 def workdir(path, a, folder='checkpoints'):
-  """Writes model_lib.Saved as a run does."""
+  """Writes a Saved as a run does."""
   files.write_json(path / 'config.json', a.about['config'])
   files.write_json(path / 'run.json', {
       'input': a.about['input'],

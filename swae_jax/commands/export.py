@@ -42,13 +42,13 @@ def write_safetensors(model: 'Model', path: pathlib.Path) -> None:
   import numpy as np
   from safetensors import numpy as safetensors
 
-  from swae_jax import model as model_lib
+  from swae_jax.training import saved
   from swae_jax.workdir import digests, files
   arrays = {name: np.asarray(x, order='C') for name, x in
             digests.named(model.saved.variables).items()}
   text = json.dumps(model.saved.about)
   files.replace(path, safetensors.save(
-      arrays, {'swae_jax': text, 'sha256': model_lib.seal(text, arrays)}))
+      arrays, {'swae_jax': text, 'sha256': saved.seal(text, arrays)}))
 
 
 def functions(model: 'Model') -> dict[str, tuple[Callable, Any, tuple]]:

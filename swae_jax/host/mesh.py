@@ -96,6 +96,12 @@ def put(tree: Any, sharding: NamedSharding) -> Any:
   return jax.tree.map(one, tree)
 
 
+def shapes(tree: Any, sharding: jax.sharding.Sharding) -> Any:
+  """The arrays that `put` would make, as shapes with their sharding."""
+  return jax.tree.map(lambda x: jax.ShapeDtypeStruct(
+      x.shape, x.dtype, sharding=sharding), tree)
+
+
 def fetch(tree: Any) -> Any:
   """Numpy copies of arrays that every device has.
 

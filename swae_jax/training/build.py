@@ -48,12 +48,6 @@ def system(config: Mapping[str, Any], spec: base.Spec) -> base.System:
   return parts.make('system', config, **given)
 
 
-def _players(made: base.System, spec: base.Spec) -> list[str]:
-  """Names of the players of a system, the model first."""
-  x = jax.ShapeDtypeStruct((made.examples, *spec.shape), 'float32')
-  return list(jax.eval_shape(made.init, jax.random.key(0), x).params)
-
-
 def build(config: Any) -> Run:
   """Makes and checks all that a run needs; compiles nothing."""
   config = choice.chosen(config)
@@ -77,7 +71,7 @@ def build(config: Any) -> Run:
   tx = step_lib.optimizer({
       player: optimizer(config.optimizers[
           'model' if player == 'model' else 'critic'], steps_per_epoch)
-      for player in _players(made, spec)})
+      for player in step_lib.variable_shapes(made, spec.shape).params})
   steps = config.train.steps or config.train.epochs * steps_per_epoch
   return Run(config, dataset, made, mesh, tx, steps_per_epoch, steps)
 
@@ -107,5 +101,10 @@ def init(run: Run) -> step_lib.State:
   """The state before the first step, on the host."""
   x = data_base.to_float(run.dataset.train.images[:run.system.examples])
   start = functools.partial(step_lib.init, run.system, run.tx)
-  key = jax.jit(step_lib.key)(*step_lib.halves(run.config.seed))
-  return jax.device_get(jax.jit(start)(key, x))
+  return jax.device_get(jax.jit(start)(step_lib.key(run.config.seed), x))
+
+
+def template(run: Run) -> step_lib.State:
+  """The state of a run as shapes alone; nothing is computed."""
+  return step_lib.state_shapes(
+      run.system, run.tx, run.dataset.train.images.shape[1:])

@@ -56,7 +56,7 @@ def provenance(run: build.Run, state: step_lib.State) -> dict[str, Any]:
 def evaluate(run: build.Run, state: step_lib.State,
              workdir: Any) -> dict[str, Any]:
   """Runs the evaluators of the config in order; returns their results."""
-  key = jax.random.fold_in(step_lib.key(*step_lib.halves(run.config.seed)), 2)
+  key = jax.random.fold_in(step_lib.key(run.config.seed), 2)
   view = evals_base.view(run.system, state.variables, run.dataset, key)
   metrics, pictures = [], []
   for name, options in run.config.evals.items():
@@ -79,8 +79,7 @@ def evaluate(run: build.Run, state: step_lib.State,
   }
 
 
-def again(workdir: Any, config: Any = None
-          ) -> dict[str, Any]:
+def again(workdir: Any, config: Any = None) -> dict[str, Any]:
   """Evaluates the run in a workdir once more and renews its results.json.
 
   The evaluators, the devices and the folders of the data come from `config`;
@@ -99,7 +98,7 @@ def again(workdir: Any, config: Any = None
   run = build.build(own)
   where = folder.evaluated(workdir, own)
   with checkpoint.Checkpoints(where) as checkpoints:
-    state = checkpoints.restore(build.init(run))
+    state = checkpoints.restore(build.template(run))
   if state is None:
     raise errors.UserError(f'{where} holds no checkpoint yet; train first')
   old = files.read_json(workdir / 'results.json') or {}

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from swae_jax import errors
@@ -130,12 +129,9 @@ def compiled(run: build.Run, console: Any) -> Callable:
 @functools.lru_cache(maxsize=4)
 def _compile(system, tx, mesh, binarize, batch_size, shape, dtype):
   everywhere, spread = mesh_lib.everywhere(mesh), mesh_lib.spread(mesh)
-  x = jax.ShapeDtypeStruct((system.examples, *shape[1:]), jnp.float32)
-  state = jax.eval_shape(
-      functools.partial(step_lib.init, system, tx), jax.random.key(0), x)
-  state, images = jax.tree.map(
-      lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=everywhere),
-      (state, jax.ShapeDtypeStruct(shape, dtype)))
+  state, images = mesh_lib.shapes(
+      (step_lib.state_shapes(system, tx, shape[1:]),
+       jax.ShapeDtypeStruct(shape, dtype)), everywhere)
   indices = jax.ShapeDtypeStruct((batch_size,), np.int32, sharding=spread)
   return step_lib.make(system, tx, everywhere, spread, binarize=binarize
                        ).lower(state, images, indices).compile()

@@ -1,12 +1,11 @@
 """One training step, the same for every system."""
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 import functools
 from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 import numpy as np
 import optax
 
@@ -25,16 +24,11 @@ class State(NamedTuple):
   skipped: jax.Array
 
 
-def halves(seed: int) -> tuple[np.uint32, np.uint32]:
-  """The low and the high 32 bits of a seed."""
-  return np.uint32(seed & 0xffffffff), np.uint32(seed >> 32)
-
-
-def key(low: ArrayLike, high: ArrayLike) -> jax.Array:
-  """The key of a seed; below 2^32 it is jax.random.key(seed)."""
-  low_key = jax.random.key(low)
-  return jax.lax.cond(high == 0, lambda: low_key,
-                      lambda: jax.random.fold_in(low_key, high))
+def key(seed: int) -> jax.Array:
+  """The key of a seed below 2^64; below 2^32 it is jax.random.key(seed)."""
+  low, high = seed & 0xffffffff, seed >> 32
+  found = jax.random.key(np.uint32(low))
+  return jax.random.fold_in(found, np.uint32(high)) if high else found
 
 
 def init(system: base.System, tx: optax.GradientTransformation,
@@ -44,6 +38,24 @@ def init(system: base.System, tx: optax.GradientTransformation,
   return State(jnp.zeros((), jnp.int32),
                jax.random.key_data(jax.random.fold_in(key, 1)), variables,
                tx.init(variables.params), jnp.zeros(2, jnp.int32))
+
+
+# Start-up asks several times, and each trace of an init can take a second.
+@functools.lru_cache(maxsize=8)
+def variable_shapes(system: base.System, shape: Sequence[int]
+                    ) -> base.Variables:
+  """The variables of a system for images of `shape`, as shapes alone."""
+  x = jax.ShapeDtypeStruct((system.examples, *shape), jnp.float32)
+  return jax.eval_shape(system.init, jax.random.key(0), x)
+
+
+def state_shapes(system: base.System, tx: optax.GradientTransformation,
+                 shape: Sequence[int]) -> State:
+  """The state of a run for images of `shape`, as shapes alone."""
+  variables = variable_shapes(system, tuple(shape))
+  new = lambda *shape, dtype=jnp.int32: jax.ShapeDtypeStruct(shape, dtype)
+  return State(new(), new(2, dtype=jnp.uint32), variables,
+               jax.eval_shape(tx.init, variables.params), new(2))
 
 
 def optimizer(players: Mapping[Any, optax.GradientTransformation]

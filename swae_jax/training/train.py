@@ -72,12 +72,15 @@ def _finished(this: build.Run, workdir: Any) -> dict[str, Any] | None:
 def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
           console: Any) -> tuple[step_lib.State, folder.Workdir]:
   """The state that the run goes on from, and its opened workdir."""
-  state = build.init(this)
+  template = build.template(this)
+  variables = template.variables
   finite = [name for name, _ in step_lib.finite_checks(
-      np.float32(0), state.variables.params, state.variables.stats)]
+      np.float32(0), variables.params, variables.stats)]
   state, kept = folder.open_workdir(
-      stack, workdir, state, this.config.train, this.steps, finite,
+      stack, workdir, template, this.config.train, this.steps, finite,
       console.line)
+  if state is None:
+    state = build.init(this)
   if state.step > this.steps:
     raise errors.UserError(
         f'{workdir} is at step {int(state.step)}, and the config ends at '
@@ -93,7 +96,7 @@ def _evaluate(this: build.Run, state: step_lib.State, kept: folder.Workdir,
              'state_sha256': digests.summary(state)}
   if jax.process_index() == 0:
     if this.config.train.select == 'best':
-      state = kept.best.restore(state) or state  # None: no validation yet.
+      state = kept.best.restore(state) or state  # None: not validated yet
     results |= evaluation.evaluate(this, state, kept.folder)
     files.write_json(kept.folder / 'results.json', results)
     console.results(results)

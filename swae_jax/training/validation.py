@@ -26,7 +26,7 @@ def mean_loss(run: build.Run, beat: Callable[[], None]) -> Callable:
   rows = [mesh_lib.put(np.arange(i, i + size, dtype=np.int32), spread)
           for i in range(0, len(images) - size + 1, size)]
   # Compiled before the loop: in the loop a signal would wait for the compiler.
-  state = mesh_lib.put(build.init(run), everywhere)
+  state = mesh_lib.shapes(build.template(run), everywhere)
   valid = step_lib.make_valid(run.system, everywhere, spread).lower(
       state, images, rows[0], np.int32(0)).compile()
 

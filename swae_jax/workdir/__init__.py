@@ -1,1 +1,1 @@
-"""What a run leaves: checkpoints, metrics, lock, and where they are kept."""
+"""The files of a run: checkpoints, metrics, lock, and their storage."""

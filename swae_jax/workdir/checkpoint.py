@@ -18,7 +18,8 @@ import orbax.checkpoint as ocp
 from swae_jax import errors
 from swae_jax.workdir import digests, storage
 
-ITEMS = ('variables', 'training')  # What was learned can be read alone.
+# A trained system is loaded from 'variables' alone.
+ITEMS = ('variables', 'training')
 DELETED = 'deleted'  # Where a checkpoint is while it is being deleted.
 PAUSES = (.2, 1., 5.)  # Seconds before a failed write is tried again.
 
@@ -122,15 +123,13 @@ class Checkpoints:
             item: ocp.args.StandardSave(_of(item, arrays)) for item in ITEMS}))
 
   def restore(self, template: Any,
-              print_line: Callable[[str], None] | None = None,
-              items: Sequence[str] = ITEMS) -> Any:
+              print_line: Callable[[str], None] | None = None) -> Any:
     """The newest state, or None if there is none.
 
     Args:
-      template: a tree of the same form; of fewer items, {'variables': ...}.
+      template: a tree of the same form, of arrays or of shapes.
       print_line: takes a line on each damaged checkpoint, which is moved aside
         where an older one is whole.  Without it the newest must be whole.
-      items: the items to read.
 
     Raises:
       errors.DamagedData: no checkpoint is whole; all stay as they are.
@@ -139,7 +138,7 @@ class Checkpoints:
     steps, damaged = self.steps(), {}
     for step in reversed(steps):
       try:
-        arrays = self.read(step, items)
+        arrays = self.read(step)
       except errors.DamagedData as e:
         if print_line is None:
           raise
@@ -199,7 +198,7 @@ class Checkpoints:
 
 
 def failure(error: BaseException, step: int) -> errors.SaveFailed:
-  """What to raise where the state of a step could not be saved."""
+  """The SaveFailed for the state of a step."""
   what = 'disk full' if errors.is_full(error) else _brief(error)
   return errors.SaveFailed(f'{what}: save at {step} failed')
 

@@ -15,34 +15,35 @@ import numpy as np
 from swae_jax import errors
 from swae_jax.workdir import checkpoint, digests, files, metrics_log, storage
 
-# What a run leaves.  `set_aside` moves first what makes a run go on, so that
-# after an interruption no run goes on from a part of another.
+# The files and folders of a run.  `set_aside` moves them in this order: the
+# first ones make a run go on, so an interrupted move leaves no run that could
+# go on from a part of another.
 CONTENT = ('results.json', 'checkpoints', 'best', 'config.json', 'run.json',
            'metrics.jsonl', 'valid.jsonl', 'config_changes.jsonl', 'images',
            'tensorboard')
 
 
 class Workdir(NamedTuple):
-  """Where a run saves what it needs to go on."""
+  """The open files of a run; from them the run can go on after a kill."""
   folder: storage.Path
   checkpoints: checkpoint.Checkpoints
   best: checkpoint.Checkpoints  # The state of the lowest validation loss.
   metrics: metrics_log.Metrics
   valid: metrics_log.Metrics
-  finite: list[str]  # Names of what must be finite in a step, the loss first.
+  finite: list[str]  # names of the arrays that must be finite, loss first
   save_every: int
   steps: int  # The number of the last step.
   print_line: Callable[[str], None]
 
   def save(self, state: Any) -> None:
-    """Starts to save a state; says what has failed, and the run goes on."""
+    """Starts to save a state; prints a failure, and the run goes on."""
     step = int(state.step)
     following = (step // self.save_every + 1) * self.save_every
     self._report(self.checkpoints.wait, step)
     self._report(lambda: self._start(state), min(following, self.steps))
 
   def _report(self, action: Callable[[], None], next_step: int) -> None:
-    """Does an action; where a save has failed, says when the next one comes."""
+    """Does an action; if a save fails, prints the step of the next save."""
     try:
       action()
     except errors.SaveFailed as e:
@@ -66,7 +67,7 @@ class Workdir(NamedTuple):
                               'the same command to go on') from e
 
   def _start(self, state: Any) -> None:
-    """Starts to save a state once all is on disk that it relies on."""
+    """Starts to save a state, after the metrics and the best state."""
     self._check_finite(state)
     try:
       self.metrics.flush()
@@ -90,22 +91,22 @@ class Workdir(NamedTuple):
     return 'none is there yet' if last is None else f'last good {last}'
 
 
-def open_workdir(stack: contextlib.ExitStack, folder: storage.Path, state: Any,
-                 options: Any, steps: int, finite: list[str],
+def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
+                 template: Any, options: Any, steps: int, finite: list[str],
                  print_line: Callable[[str], None]) -> tuple[Any, Workdir]:
-  """Opens what a run leaves, and finds the state that it goes on from.
+  """Opens the files of a run, and reads the state that it goes on from.
 
   Args:
-    stack: closes what is opened.
+    stack: closes the files.
     folder: the workdir.
-    state: the state of a new run, on the host.
+    template: the state as shapes alone.
     options: config.train.
     steps: the number of the last step.
-    finite: names of what must be finite in a step, the loss first.
+    finite: names of the arrays that must be finite, the loss first.
     print_line: takes a line for the user.
 
   Returns:
-    The state, and the opened workdir.
+    The state, None for a new run, and the opened workdir.
 
   Raises:
     errors.DamagedData: no checkpoint, or not the best state, is whole.
@@ -117,12 +118,13 @@ def open_workdir(stack: contextlib.ExitStack, folder: storage.Path, state: Any,
   checkpoints, best = (
       stack.enter_context(checkpoint.Checkpoints(folder / name, count))
       for name, count in (('checkpoints', options.max_to_keep), ('best', 1)))
-  state = checkpoints.restore(state, print_line) or state
+  state = checkpoints.restore(template, print_line)
   if options.select == 'best':
     _check_best(best)
   metrics, valid = _open_logs(
-      stack, folder, int(state.step), write, options.tensorboard)
-  _warn_of_space(state, options, folder, print_line)
+      stack, folder, int(state.step) if state else 0, write,
+      options.tensorboard)
+  _warn_of_space(template, options, folder, print_line)
   return state, Workdir(folder, checkpoints, best, metrics, valid, finite,
                         options.save_every, steps, print_line)
 
@@ -153,7 +155,7 @@ def _open_logs(stack: contextlib.ExitStack, folder: storage.Path, step: int,
 
 def _warn_of_space(state: Any, options: Any, folder: storage.Path,
                    print_line: Callable[[str], None]) -> None:
-  """Says so where the disk has no room for the checkpoints."""
+  """Prints a warning if the disk has no room for the checkpoints."""
   free, need = storage.free(folder), room(state, options)
   if free is not None and free < need:
     print_line(
@@ -163,7 +165,7 @@ def _warn_of_space(state: Any, options: Any, folder: storage.Path,
 
 def room(state: Any, options: Any) -> int:
   """The bytes that checkpoints take, with the one that is being written."""
-  size = sum(x.nbytes for x in jax.tree.leaves(state))
+  size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
   return size * (options.max_to_keep + 1 + (2 if options.valid_every else 0))
 
 

@@ -12,11 +12,12 @@ from swae_jax import __main__ as commands
 from swae_jax import errors
 from swae_jax import model as model_lib
 from swae_jax.commands import export
+from swae_jax.training import saved
 from swae_jax.workdir import digests
 import tiny
 
 
-def saved(setting):
+def trained(setting):
   """A system; 'dcgan' stands for one with strides and batch normalisation."""
   if setting != 'dcgan':
     return tiny_trained.held(setting)
@@ -29,14 +30,14 @@ def saved(setting):
 @pytest.fixture(name='ae')
 def exported(tmp_path):
   """A system, and the file that it is exported to."""
-  a, path = saved('ae'), tmp_path / 'model.safetensors'
+  a, path = trained('ae'), tmp_path / 'model.safetensors'
   export.write_safetensors(model_lib.Model(a), path)
   return a, path
 
 
 @pytest.mark.parametrize('setting', ['swae', 'wae_gan', 'dcgan'])
 def test_one_file_holds_every_bit(setting, tmp_path):
-  a, path = saved(setting), tmp_path / 'model.safetensors'
+  a, path = trained(setting), tmp_path / 'model.safetensors'
   export.write_safetensors(model_lib.Model(a), path)
   found = model_lib.load(path).saved
   jax.tree.map(np.testing.assert_array_equal, found.variables, a.variables)
@@ -56,12 +57,12 @@ def test_a_flipped_bit_is_refused(ae):
     damaged[place] ^= 1 << int(rng.integers(8))
     path.write_bytes(damaged)
     with pytest.raises(errors.UserError):
-      model_lib.of_file(path)
+      saved.of_file(path)
   path.write_bytes(content[:-9])
   with pytest.raises(errors.DamagedData, match='no safetensors file'):
-    model_lib.of_file(path)
+    saved.of_file(path)
   path.write_bytes(content)
-  assert model_lib.of_file(path).about == a.about
+  assert saved.of_file(path).about == a.about
 
 
 def test_the_file_of_another_program_is_refused(tmp_path):
@@ -74,7 +75,7 @@ def test_the_file_of_another_program_is_refused(tmp_path):
 
 @pytest.mark.parametrize('setting', ['swae', 'dcgan'])
 def test_functions_of_any_number_of_rows_for_any_platform(setting, tmp_path):
-  a, folder = saved(setting), tmp_path / 'model.stablehlo'
+  a, folder = trained(setting), tmp_path / 'model.stablehlo'
   export.write_stablehlo(model_lib.Model(a), folder)
   found = {path.stem: jax_export.deserialize(bytearray(path.read_bytes()))
            for path in folder.glob('*.bin')}
@@ -112,7 +113,7 @@ def test_the_digests_of_the_functions_lie_beside_them(ae, tmp_path):
     ('safetensors', '.safetensors'), ('flatbuffers', '.stablehlo')])
 def test_a_missing_package_is_one_line(
     tmp_path, monkeypatch, capsys, package, ending):
-  tiny_trained.workdir(tmp_path / 'run', saved('ae'))
+  tiny_trained.workdir(tmp_path / 'run', trained('ae'))
   monkeypatch.setitem(sys.modules, package, None)
   with pytest.raises(SystemExit) as found:
     commands.run(['export', f'--workdir={tmp_path / "run"}',

@@ -120,7 +120,7 @@ def test_a_spread_batch_is_summed_over_all_devices():
 
 @pytest.fixture
 def joined(monkeypatch, capsys):
-  """What jax.distributed was told, and what had been printed by then."""
+  """The arguments of jax.distributed, and the lines printed before."""
   calls = []
   monkeypatch.setattr(
       jax.distributed, 'initialize',

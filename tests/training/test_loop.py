@@ -374,7 +374,7 @@ def test_a_damaged_best_state_is_refused_before_training(tmp_path):
     train.run(tiny.config(steps=80, **options), tmp_path)
   assert '--config.train.select=last' in str(e.value)
   assert (tmp_path / 'metrics.jsonl').read_bytes() == lines
-  options['select'] = 'last'  # As the line says.
+  options['select'] = 'last'  # The message names this option.
   results = train.run(tiny.config(steps=80, **options), tmp_path,
                       allow_config_change=True)
   assert results['evaluated_step'] == 80
@@ -418,7 +418,7 @@ def test_a_run_killed_after_an_early_stop_has_stopped(tmp_path, monkeypatch):
     ('train.batch_size', 30, 'do not divide over 8 devices'),
     ('train.batch_size', 4096, 'batch size'),
     ('system.swae.components', 2000, '1297'),
-    ('devices', 9, '8 here'),
+    ('devices', 9, 'there are 8 devices'),
     ('system.swae.similarity', 'l3', 'l3'),
     ('data.name', 'mnits', 'fashion_mnist'),
     ('system.name', 'sliced', 'swae, vae'),
@@ -450,7 +450,7 @@ def test_validation_keeps_the_best_state_and_stops(tmp_path, monkeypatch):
           (tmp_path / 'valid.jsonl').read_text().splitlines()]
   assert rows == [{'step': 40 * (i + 1), 'loss': losses[i]} for i in range(4)]
   assert results['stopped_early'] and results['step'] == 160
-  assert results['evaluated_step'] == 80  # Of equals the first.
+  assert results['evaluated_step'] == 80  # The first of equal losses counts.
   assert train.run(config, tmp_path) == results  # It has finished.
 
 

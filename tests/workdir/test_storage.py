@@ -58,7 +58,7 @@ def damaged(workdir):
 
 
 def test_a_run_goes_on_and_deletes_the_older_checkpoints(store, finish):
-  store.objects.pop(next(  # As a kill in the middle of a deletion.
+  store.objects.pop(next(  # A kill amid a deletion does this.
       name for name in store.objects if '/checkpoints/4/' in name))
   assert 'resuming at step 6' in finish()
   steps = {name.split('/')[3] for name in store.objects

@@ -1,0 +1,84 @@
+"""A trained system as a workdir or an exported file keeps it."""
+from collections.abc import Mapping
+import hashlib
+import json
+from typing import Any, NamedTuple
+
+from swae_jax import errors
+from swae_jax.systems import base
+from swae_jax.training import build, choice
+from swae_jax.training import step as step_lib
+from swae_jax.workdir import checkpoint, digests, files, folder, storage
+
+
+class Saved(NamedTuple):
+  """A trained system, read from a workdir or a file."""
+  about: dict[str, Any]  # config, input, steps_per_epoch, step
+  system: base.System
+  variables: base.Variables  # on the host
+
+
+def of_workdir(workdir: storage.Path) -> Saved:
+  """The Saved of a run."""
+  config = folder.read_config(workdir)
+  run = files.read_json(workdir / 'run.json') or {}
+  if 'input' not in run:
+    raise errors.UserError(
+        f"{workdir}: run.json has no 'input', the shape and range of the "
+        'images; train the run once more')
+  where = folder.evaluated(workdir, config)
+  about = {'config': config.to_dict(), 'input': run['input'],
+           'steps_per_epoch': run['steps_per_epoch']}
+  made, like = system(about)
+  with checkpoint.Checkpoints(where) as checkpoints:
+    step = max(checkpoints.steps(), default=None)
+    if step is None:
+      raise errors.UserError(f'{where} holds no checkpoint yet; train first')
+    try:
+      arrays = checkpoints.read(step, ('variables',))
+    except errors.DamagedData as e:
+      raise errors.DamagedData(f'{where}: {e}') from e
+  variables = digests.rebuild({'variables': like}, arrays, where / str(step),
+                              'use the version of swae_jax that trained it')
+  return Saved({**about, 'step': step}, made, variables['variables'])
+
+
+def of_file(path: storage.Path) -> Saved:
+  """The Saved of a .safetensors file that `swae export` wrote."""
+  try:
+    import safetensors
+  except ImportError:
+    raise errors.UserError(
+        f'{path}: reading it needs safetensors: pip install safetensors'
+        ) from None
+  try:
+    with safetensors.safe_open(path, framework='numpy') as file:
+      head = file.metadata() or {}
+      arrays = {name: file.get_tensor(name) for name in file.keys()}
+  except (safetensors.SafetensorError, OSError) as e:
+    raise errors.DamagedData(
+        f'{path}: no safetensors file, or an incomplete one ({e})') from e
+  if 'swae_jax' not in head:
+    raise errors.UserError(f'{path} was not written by swae export')
+  if head.get('sha256') != seal(head['swae_jax'], arrays):
+    raise errors.DamagedData(
+        f'{path} is damaged: its digest differs; copy or export it again')
+  about = json.loads(head['swae_jax'])
+  made, like = system(about)
+  return Saved(about, made, digests.rebuild(
+      like, arrays, path, 'use the version of swae_jax that exported it'))
+
+
+def seal(text: str, variables: Any) -> str:
+  """One digest of the whole content of a file."""
+  content = f'{text}\n{digests.summary(variables)}'
+  return hashlib.sha256(content.encode()).hexdigest()
+
+
+def system(about: Mapping[str, Any]) -> tuple[base.System, base.Variables]:
+  """The system, and its variables as shapes alone."""
+  given = about['input']
+  spec = base.Spec(tuple(given['shape']), given['bounded'], given['binarize'],
+                   about['steps_per_epoch'])
+  made = build.system(choice.chosen(about['config']), spec)
+  return made, step_lib.variable_shapes(made, spec.shape)
