@@ -12,6 +12,9 @@ CACHE = 'JAX_COMPILATION_CACHE_DIR'
 if CACHE not in os.environ:  # The workers of pytest-xdist inherit it.
   os.environ[CACHE] = tempfile.mkdtemp(prefix='swae_jax_tests_')
   os.environ['SWAE_JAX_TESTS_OWN_CACHE'] = str(os.getpid())
+# Programs that tests start keep what compiles in less than a second, too.
+os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+os.environ['JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES'] = '-1'
 
 # A script that starts the tests in its background has them ignore SIGINT, and
 # the programs that they start would do so, too.
@@ -23,8 +26,6 @@ import jax  # noqa: E402
 jax.config.update('jax_platforms', 'cpu')
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
-jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.)
-jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
 def pytest_unconfigure():

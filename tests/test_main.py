@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import bucket
@@ -18,6 +19,8 @@ from swae_jax.workdir import lock
 
 ROOT = pathlib.Path(__file__).parent.parent
 CONFIG = 'tests/tiny_config.py'
+# A kill may damage compiled programs, so other tests have another cache.
+CACHE = tempfile.TemporaryDirectory()
 
 
 def command(*args, config=CONFIG, fault=''):
@@ -26,11 +29,9 @@ def command(*args, config=CONFIG, fault=''):
 
 
 def environment(devices=1, fault=''):
-  # A cache that a kill may damage is not shared with other tests.
-  kept = {k: v for k, v in os.environ.items()
-          if k != 'JAX_COMPILATION_CACHE_DIR'}
-  return {**kept, 'JAX_PLATFORMS': 'cpu', 'PYTHONPATH': '.:tests',
-          'JAX_NUM_CPU_DEVICES': str(devices), 'SWAE_JAX_FAULT': fault}
+  return {**os.environ, 'JAX_COMPILATION_CACHE_DIR': CACHE.name,
+          'JAX_NUM_CPU_DEVICES': str(devices), 'JAX_PLATFORMS': 'cpu',
+          'PYTHONPATH': '.:tests', 'SWAE_JAX_FAULT': fault}
 
 
 def start(*args, config=CONFIG, devices=1, fault=''):
@@ -199,7 +200,7 @@ def free_port():
 
 
 def train(workdir, steps, processes=1):
-  """What each process of a run on eight devices says."""
+  """The output of each process of a run on eight devices."""
   args = [f'--config.train.steps={steps}', '--config.train.log_every=1',
           '--config.devices=0', f'--workdir={workdir}']
   if processes > 1:

@@ -24,7 +24,7 @@ ALL = [*((name, 'mmd') for name in SYSTEMS), *(
 # and every network with one system tell nearly all that the product does.
 CASES = [
     pytest.param(system, penalty, network, marks=[] if network == 'mlp'
-                 or system == 'swae' else pytest.mark.slow)
+                 or system == 'ae' else pytest.mark.slow)
     for system, penalty in ALL for network in networks.NETWORKS]
 # A system and a prior know nothing of each other either.
 LAWS = [
