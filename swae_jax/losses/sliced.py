@@ -36,10 +36,8 @@ def sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike, *,
   Raises:
     ValueError: the arrays are not matrices with one D, or p is below 1.
   """
-  z, z_prior, theta = inputs.samples(
-      'sliced_wasserstein', z=z, z_prior=z_prior, theta=theta)
-  z = collectives.gather(z, axis_name)
-  z_prior = collectives.gather(z_prior, axis_name)
+  z, z_prior, theta = _gathered(
+      'sliced_wasserstein', z, z_prior, theta, axis_name)
   return jnp.mean(_costs(z, z_prior, theta, p))
 
 
@@ -73,13 +71,12 @@ def max_sliced_wasserstein(z: ArrayLike, z_prior: ArrayLike, theta: ArrayLike,
   Raises:
     ValueError: the arrays are not matrices with one D, or p is below 1.
   """
-  z, z_prior, theta = inputs.samples(
-      'max_sliced_wasserstein', z=z, z_prior=z_prior, theta=theta)
-  z = collectives.gather(z, axis_name)
-  z_prior = collectives.gather(z_prior, axis_name)
+  z, z_prior, theta = _gathered(
+      'max_sliced_wasserstein', z, z_prior, theta, axis_name)
   if steps:
     x, y, start = jax.lax.stop_gradient((z, z_prior, theta))
-    theta = _ascend(lambda t: _costs(x, y, t, p), start, steps, step_size)
+    theta = _ascend(
+        lambda t: _costs(x, y, t, p), start, steps, step_size, _unit)
   return jnp.max(_costs(z, z_prior, theta, p))
 
 
@@ -115,10 +112,8 @@ def distributional_sliced_wasserstein(
   Raises:
     ValueError: the arrays are not matrices with one D, or p is below 1.
   """
-  z, z_prior, theta = inputs.samples(
-      'distributional_sliced_wasserstein', z=z, z_prior=z_prior, theta=theta)
-  z = collectives.gather(z, axis_name)
-  z_prior = collectives.gather(z_prior, axis_name)
+  z, z_prior, theta = _gathered(
+      'distributional_sliced_wasserstein', z, z_prior, theta, axis_name)
   x, y, theta = jax.lax.stop_gradient((z, z_prior, theta))
   d = theta.shape[1]
 
@@ -133,6 +128,14 @@ def distributional_sliced_wasserstein(
   start = jnp.eye(d, dtype=theta.dtype).reshape(1, -1)
   best = _ascend(values, start, steps, step_size, lambda v: v)
   return jnp.mean(_costs(z, z_prior, directions(best.reshape(d, d)), p))
+
+
+def _gathered(where, z, z_prior, theta, axis_name):
+  """The arrays after their checks, with the examples of all devices."""
+  z, z_prior, theta = inputs.samples(
+      where, z=z, z_prior=z_prior, theta=theta)
+  return (collectives.gather(z, axis_name),
+          collectives.gather(z_prior, axis_name), theta)
 
 
 def _costs(x, y, theta, p):
@@ -156,12 +159,11 @@ def _coupling(n, m):
   return edges[:-1] // m, edges[:-1] // n, np.diff(edges) / (n * m)
 
 
-def _ascend(costs, theta, steps, step_size, project=None):
+def _ascend(costs, theta, steps, step_size, project):
   """Moves each row by itself, so that its cost grows.  [L, D] -> [L, D].
 
-  `project` maps moved rows to allowed rows; None scales them to length 1.
+  `project` maps moved rows to allowed rows.
   """
-  project = project or _unit
   slope = jax.grad(lambda t: jnp.sum(costs(t)))
 
   def step(_, state):
