@@ -26,7 +26,7 @@ from swae_jax.systems import base, penalties
 
 
 class Case(NamedTuple):
-  """What is trained."""
+  """A system, a network and a size of images to train."""
   system: str  # or the penalty of wae
   options: dict  # of the system
   network: str

@@ -15,7 +15,7 @@ class Gated(nn.Module):
     self.h, self.g = layer(), layer()
 
   def forward(self, x):
-    """Of the layer's own shapes."""
+    """Parameters in the shapes of the layer."""
     return self.h(x) * torch.sigmoid(self.g(x))
 
 

@@ -72,7 +72,7 @@ COMMANDS = {
 
 
 def usage() -> str:
-  """What `swae --help` prints."""
+  """The text of `swae --help`."""
   lines = [f'  {name:9}{text}' for name, (_, text) in COMMANDS.items()]
   return '\n'.join([
       f'swae_jax {__version__}: Wasserstein-type autoencoders in JAX and Flax',

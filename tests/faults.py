@@ -38,7 +38,7 @@ def fail(number):
 
 
 ACTIONS = {
-    'exit137': lambda: os._exit(137),  # As after a SIGKILL.
+    'exit137': lambda: os._exit(137),  # the code after a SIGKILL
     'enospc': fail(errno.ENOSPC),
     'eio': fail(errno.EIO),
     'hang': lambda: time.sleep(3600),
@@ -61,7 +61,7 @@ def asked(fault):
 
 
 def before(name, owner, attribute, point, when=lambda *args: True):
-  """What to put in the place of a function: it passes a point first."""
+  """A function that passes a point, and then calls the original one."""
   function = getattr(owner, attribute)
 
   @functools.wraps(function)

@@ -13,7 +13,7 @@ from swae_jax import errors
 from swae_jax.commands import cli
 from swae_jax.workdir import storage
 
-Finding = tuple[str, str]  # What was checked; what is wrong with it, or ''.
+Finding = tuple[str, str]  # name of a file or checkpoint; its fault or ''
 
 
 def verify(workdir: storage.Path) -> Iterator[Finding]:

@@ -127,7 +127,7 @@ def _by_person(partition, dir):
       raise errors.DamagedData(f'{listed}: {name} is not there: fetch the file '
                                'again')
     digest = hashlib.sha256(str(persons[name]).encode()).digest()
-    # By a hash, the split of a person does not depend on the other pictures.
+    # A hash makes the split of a person independent of the other pictures.
     out[name] = max(0, int.from_bytes(digest[:8]) % 10 - 7)
   return out
 

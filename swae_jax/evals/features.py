@@ -129,7 +129,7 @@ def split(x: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def standard(view: base.View, of: Of, samples: int) -> Images:
-  """As many generated images as real images, all in 256 levels.
+  """Generated images, one for each real image, all in 256 levels.
 
   The real images are `samples` test images, or all test images if there are
   fewer.  For binary data they are the grey images before binarisation, since
@@ -150,9 +150,9 @@ def standard(view: base.View, of: Of, samples: int) -> Images:
 def swae_paper(view: base.View, of: Of) -> Images:
   """2,000 generated images against the first 5,000 test images.
 
-  As in the released code of Sun and Guo 2021: binary test images stay binary,
-  and the decoder's means are not rounded.  One thing differs: their code
-  scrambles the pixels of RGB images by a reshape in place of a transpose.
+  The released code of Sun and Guo 2021 does the same: binary test images stay
+  binary, and the decoder's means are not rounded.  But their
+  code scrambles the pixels of RGB images by a reshape in place of a transpose.
   """
   real, n = view.data.test.images[:PAPER_REAL], PAPER_GENERATED
   return Images(real, data_base.fixed_train(view.data)[:n],

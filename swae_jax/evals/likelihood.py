@@ -11,10 +11,10 @@ def run(view: base.View, *, samples: options.Count = 100,
         images: options.CountOrZero = 500) -> Iterator[base.Metric]:
   """log p(x) in nats by importance sampling, and the one-sample lower bound.
 
-  Both are means over the first `images` test images; 0 takes all test images.
-  Each image has `samples` draws of its code.  A finite number of draws makes
-  the estimate too low, so the name of the metric has the number.  Papers use
-  5000 draws and all images.
+  Both are means over the first `images` test images, 0 for all.  Each image has
+  `samples` draws of its code.  A finite number of draws makes the estimate too
+  low, so the name of the metric has the number.  Papers use 5000 draws and all
+  images.
 
   Yields nothing for systems without densities.
   """

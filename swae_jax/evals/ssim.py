@@ -2,7 +2,7 @@
 import numpy as np
 
 WINDOW, SIGMA = 11, 1.5
-C1, C2 = .01**2, .03**2  # Of values in [0, 1].
+C1, C2 = .01**2, .03**2  # for values in [0, 1]
 CHUNK = 20  # Images at once: more overflow the cache and take 4 times as long.
 
 

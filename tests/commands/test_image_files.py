@@ -74,7 +74,7 @@ def test_other_sizes_are_refused_or_resized_as_asked(tmp_path):
       tmp_path, RGB, image_files.resizing(config, RGB, crop))[0][0]
   with pytest.raises(errors.UserError, match='a.png has 24x8 .* takes 8x8'):
     fit(OTHER, None)
-  for x in (fit(OTHER, 'centre'), fit(FOLDER, None)):  # As in training.
+  for x in (fit(OTHER, 'centre'), fit(FOLDER, None)):  # the same as in training
     np.testing.assert_array_equal(x, stripes[:, 8:16])
   squeezed = fit(FOLDER, 'none')
   assert squeezed[0, 0, 1] < 9 and squeezed[0, 4, 1] > 246  # It rings.

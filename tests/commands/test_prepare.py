@@ -25,7 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
   def do_HEAD(self):
     if self.server.fault == 'hang':
       self.server.stop.wait(30)
-    self.send_error(405)  # As some servers answer.
+    self.send_error(405)  # Some servers answer so.
 
   def do_GET(self):
     self.server.seen.append(self.path)

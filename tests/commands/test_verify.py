@@ -1,4 +1,4 @@
-"""What a run has left is checked, and a dry run leaves nothing."""
+"""The files of a run are checked, and a dry run leaves none."""
 import gc
 
 import pytest

@@ -35,7 +35,7 @@ def write_pictures(path, place='zip', rows=ROWS, **options):
     if place == 'zip':
       with zipfile.ZipFile(path / 'img_align_celeba.zip', 'a') as file:
         file.writestr(f'img_align_celeba/{name}', array)
-    else:  # As some mirrors unpack it.
+    else:  # Some mirrors unpack it so.
       folder = path / 'img_align_celeba' / place
       folder.mkdir(parents=True, exist_ok=True)
       (folder / name).write_bytes(array)

@@ -41,7 +41,7 @@ def binaries(x, y):
 
 
 def old_pickle(images, labels):
-  """What Python 2 and the NumPy of its time wrote, opcode by opcode."""
+  """A pickle of Python 2 and the NumPy of its time, opcode by opcode."""
   rows = b''.join(image[:, :, c].tobytes() for image in images
                   for c in range(3))
   short = lambda text: b'U' + bytes([len(text)]) + text

@@ -79,7 +79,7 @@ def test_decoded_once_for_all_splits(tmp_path, monkeypatch):
   make(tmp_path, size=4, seed=3, valid=.3)
   with pytest.raises(TypeError):
     make(tmp_path, size=4, channels=1)
-  write(tmp_path, ['a/new.png'])  # What was added is seen.
+  write(tmp_path, ['a/new.png'])  # The new picture is seen.
   with pytest.raises(TypeError):
     make(tmp_path, size=4)
 

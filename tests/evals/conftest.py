@@ -1,4 +1,4 @@
-"""What evaluators draw, before it becomes pixels."""
+"""The drawings of evaluators, before they become pixels."""
 from typing import NamedTuple
 
 import numpy as np

@@ -36,7 +36,7 @@ def test_frechet_is_that_of_scipys_root(scales):
 
 
 def test_frechet_of_fewer_examples_than_axes():
-  # Of rank-deficient covariances, by singular values of the data alone.
+  # For rank-deficient covariances, the singular values of the data suffice.
   x, y = features(5, 12), features(7, 12, shift=.5)
   a, b = ((z - z.mean(0)) / (len(z) - 1)**.5 for z in map(np.float64, (x, y)))
   expected = (np.sum((x.mean(0) - y.mean(0))**2) + np.sum(a**2) + np.sum(b**2)

@@ -11,7 +11,7 @@ def make(n=7, shape=(5, 4, 1), **functions):
 
 
 def seen_by(view, **options):
-  """What the encoder gets: for each std chunks for the errors, one to draw."""
+  """The inputs of the encoder: for each std the chunks, then one to draw."""
   seen = []
   view = view._replace(encode=lambda x: seen.append(x) or x)
   found = list(denoising.run(view, **options))

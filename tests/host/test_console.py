@@ -1,4 +1,4 @@
-"""What a person sees of a run."""
+"""The output that a person sees of a run."""
 import io
 import re
 import sys

@@ -67,7 +67,7 @@ with signals.saving():
 
 @pytest.mark.parametrize('ignored', ['INT', 'HUP'])
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored):
-  child = process('tell(); busy()', ignored)  # As by nohup, or `script &`.
+  child = process('tell(); busy()', ignored)  # like nohup or `script &`
   child.send_signal(signal.Signals[f'SIG{ignored}'])
   time.sleep(.3)
   assert child.poll() is None

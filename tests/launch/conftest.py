@@ -48,7 +48,7 @@ class Fake:
     return path
 
   def answer(self, words, *answers):
-    """What commands with all these words print and end with, in turn.
+    """Sets the output and the code of commands with all these words, in turn.
 
     Each is (text, exit code); the last is for all that follow.
     """
@@ -77,7 +77,7 @@ class Fake:
             if all(word in ' '.join(argv) for word in words.split())]
 
   def stdin(self):
-    """What the last command read."""
+    """The standard input of the last command."""
     return json.loads((self.home / 'log').read_text().splitlines()[-1])[1]
 
 

@@ -22,7 +22,7 @@ def job(fake):
 
 
 def functions(code):
-  """What a bash that has sourced the script prints."""
+  """The output of a bash that has sourced the script."""
   found = subprocess.run(['bash', '-c', f'source {BABYSIT}; {code}'], cwd=ROOT,
                          capture_output=True, text=True, check=True)
   assert not found.stderr
@@ -111,7 +111,7 @@ def test_waits_grow(fake, job):
 
 @pytest.mark.parametrize('sent', [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_handed_on_and_is_the_end(fake, job, sent):
-  # As a run does: it saves when asked to stop, which takes a moment.
+  # A run does the same: it saves when asked to stop, which takes a moment.
   program = fake.program(
       'run', '#!/bin/bash\n'
       'trap "sleep .3; echo saved; exit 143" TERM\n'
@@ -126,7 +126,7 @@ def test_a_signal_is_handed_on_and_is_the_end(fake, job, sent):
 
 
 def test_sigterm_stops_it_where_sigint_is_ignored(fake, job):
-  # As in the background of a script, where bash cannot trap SIGINT.
+  # In the background of a script bash cannot trap SIGINT.
   program = fake.program(
       'run', '#!/bin/bash\ntrap "exit 143" TERM\necho started\n'
       'while true; do sleep .05; done\n')

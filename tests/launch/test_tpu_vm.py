@@ -17,7 +17,7 @@ def states(fake, *answers):
 
 
 def ended(*codes):
-  """What a run prints whose workers end so, and gcloud's exit code."""
+  """The output and the exit code of a run whose workers end so."""
   lines = ''.join(f'swae_jax: w{i} ended with {code}\n'
                   for i, code in enumerate(codes))
   return lines, next((code for code in codes if code), 0)
@@ -239,7 +239,7 @@ def test_babysit_gives_up_without_progress(fake):
 
 def test_babysit_goes_on_while_there_is_progress(fake):
   states(fake, 'ACTIVE')
-  # What is written or was set aside does not count, and 15 > 9.
+  # A step that is being written or was set aside does not count; 15 > 9.
   names(fake, '5', '5 9', '15 9', '15 20.tmp corrupt-30', '15 16')
   fake.answer('ssh swae_jax.main', *[ended(143)] * 7)
   fake.run(TPU, 'babysit', 'tt', code=143, RESTARTS='2')

@@ -1,4 +1,4 @@
-"""What importing the losses costs, and what it offers."""
+"""The cost of importing the losses, and the names that they offer."""
 import subprocess
 import sys
 

@@ -110,7 +110,7 @@ def test_ascent_never_falls_and_finds_the_shift():
 
 
 def test_ascent_gives_the_gradient_at_the_maximiser():
-  # Of two points the maximiser is their difference, and the cost its square.
+  # For two points the maximiser is their difference, and the cost its square.
   x, y = samples(1, 1)
   fn = functools.partial(losses.max_sliced_wasserstein, steps=100)
   value, grad = jax.jit(jax.value_and_grad(fn))(x, y, THETA)

@@ -32,7 +32,7 @@ def test_every_input_counts(name):
     plain = outputs(module, *args)
     assert [y.shape for y in plain] == shapes
     for i in range(len(args)):
-      # Of one example: the others stay as they are.
+      # Only one example changes; the others stay as they are.
       other = [a.copy() for a in args]
       other[i][0] += 2
       for a, b in zip(plain, outputs(module, *other), strict=True):
@@ -48,7 +48,7 @@ def count(module, *shapes):
 
 
 def test_counts_of_the_convolutional():
-  """Of a binary 28 x 28 image and 40 latents on each level."""
+  """The count for a binary 28 x 28 image and 40 latents on each level."""
   two, code = NETWORKS['gated_conv']((28, 28, 1)).hierarchy, (40,)
   gated = lambda inputs, features: 2 * (inputs + 1) * features
   stack = (gated(9, 32) + gated(9 * 32, 32) + gated(9 * 32, 64)

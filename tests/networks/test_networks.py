@@ -1,4 +1,4 @@
-"""What every network owes."""
+"""The protocol of every network."""
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,7 +58,7 @@ def test_heads_have_parameters_of_their_own(name):
     (('gated_conv', (64, 64, 3), 8),
      (207364 + 6272 + (1536 - 294) * 8,
       700280 + 2 * 301 * (12288 - 784) + 2 * 9 * 2 * 64 + 2 * 64)),
-    # As printed by Kolouri et al. 2018.
+    # Kolouri et al. 2018 print these numbers.
     (('avgpool', (28, 28, 1), 2), (203250, 308193)),
     # 1800 + 180600 + 602, both ways.
     (('mlp', (1, 1, 2), 2), (183002, 183002)),

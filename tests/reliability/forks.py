@@ -56,7 +56,7 @@ class Run:
     os.kill(self.pid, number)
 
   def said(self):
-    """What it has printed."""
+    """The output so far."""
     return self.log.read_text(errors='replace')
 
 

@@ -35,7 +35,7 @@ class Cases:
 
 def main(name, folder, out, n):
   """Does the cases of a name; writes what was found."""
-  sys.unraisablehook = lambda *_: None  # Of Orbax, on files it cannot read.
+  sys.unraisablehook = lambda *_: None  # Orbax leaves some on bad files.
   cases, rng = Cases(), random.Random(name)
   workdir = folder / name
   {'disk_full': disk_full, 'nans': nans, 'mutations': mutations,

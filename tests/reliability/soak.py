@@ -233,7 +233,7 @@ def lines(workdir):
 
 
 def differs(one, two):
-  """What differs in two finished runs, or None."""
+  """The first difference of two finished runs, or None."""
   a, b = (json.loads((w / 'results.json').read_text()) for w in (one, two))
   for key in ('step', 'state_sha256', 'metrics'):
     if a[key] != b[key]:

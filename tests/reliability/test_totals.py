@@ -1,4 +1,4 @@
-"""What the README shows is what was counted."""
+"""The README shows the counts of results/reliability.json."""
 import json
 import pathlib
 import sys

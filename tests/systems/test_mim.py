@@ -170,7 +170,7 @@ def test_score_function_term(draw, monkeypatch):
 
 @pytest.mark.parametrize('likelihood', ['bernoulli', 'gaussian'])
 def test_gradient_through_the_images(likelihood, monkeypatch):
-  """Of log q(z | x) alone: the decoder is behind x and nothing else."""
+  """The gradient of log q(z | x) alone; it reaches the decoder through x."""
   monkeypatch.setattr(losses, 'a_mim', lambda log_x, *_, **__: 0 * log_x)
   monkeypatch.setattr(
       losses, 'decoder_mim', lambda log_x, log_p, log_q, **_: log_q)

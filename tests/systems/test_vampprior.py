@@ -62,7 +62,7 @@ def log_normal(z, mean, logvar):
 
 
 def log_mixture(variables, z, u=U):
-  """Of the posteriors of the pseudo-inputs, one by one."""
+  """The mixture of the posteriors of the pseudo-inputs, by a loop."""
   means, logvars = law(variables, 'encoder', u)
   ones = np.ones((len(z), 1))
   return np.log(np.mean([

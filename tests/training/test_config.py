@@ -237,7 +237,7 @@ def settings():
 
 @pytest.mark.parametrize('file', FILES)
 def test_every_setting_is_chosen_and_kept(file):
-  """What a run keeps in config.json gives the same run."""
+  """The config.json of a run gives the same run."""
   get = shipped.get_config(file)
   for name in [name for f, name in settings() if f == file]:
     config = get(name)

@@ -32,7 +32,7 @@ def get(file, *setting):
 
 
 def settings(file):
-  """What can follow --config=configs/<file>.py and a colon."""
+  """The settings of --config=configs/<file>.py:<setting>."""
   own = MODULES[file]['SETTINGS']
   return list(own if file == 'synthetic' else {**presets.SETTINGS, **own})
 

@@ -11,14 +11,14 @@ SHAPES = {'kernel': (4, 3), 'bias': (3,)}
 
 
 def gradients(steps, seed=0):
-  """Of sizes that differ from tensor to tensor and from step to step."""
+  """Gradients whose sizes differ between tensors and between steps."""
   rng = np.random.default_rng(seed)
   return [{name: (10. ** rng.uniform(-3, 3) * rng.normal(size=shape)).astype(
       np.float32) for name, shape in SHAPES.items()} for _ in range(steps)]
 
 
 def updates(tx, grads):
-  """What `tx` makes of the gradients, step by step."""
+  """The updates that `tx` makes of the gradients, step by step."""
   params = jax.tree.map(jnp.zeros_like, grads[0])
   update, state, found = jax.jit(tx.update), tx.init(params), []
   for g in grads:

@@ -96,7 +96,7 @@ class Reference:
 
 
 def random_state(seed=0):
-  """As pytorch-fid names it, about as large as trained weights."""
+  """Weights with the names of pytorch-fid and the size of trained ones."""
   rng, state = np.random.default_rng(seed), {}
   shapes = files._shapes(2048)
   for theirs, ours in sources.NAMES.items():

@@ -34,7 +34,7 @@ def real(name):
   return path
 
 
-# Of an independent port: means over the features of four images.
+# An independent port gave these means over the features of four images.
 STORED = {
     64: [1.4651895, 1.4226222, 1.4233966, 1.4167131],
     192: [1.8654245, 1.7054116, 1.7392645, 1.7520205],

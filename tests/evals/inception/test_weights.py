@@ -15,7 +15,7 @@ SHAPES = files._shapes(2048)
 
 
 def small_arrays(tap=64, seed=0):
-  """What the first tap needs."""
+  """The weights that the first tap needs."""
   rng, out = np.random.default_rng(seed), {}
   for layer, parts in files._shapes(tap).items():
     out[f'{layer}/w'] = rng.normal(size=parts['kernel']).astype('f4')
@@ -30,9 +30,9 @@ def write(path, arrays, **more):
 
 
 def state(seed=0):
-  """Of pytorch-fid: every part, each layer with a 1 x 1 kernel but the first.
+  """Weights with the names of pytorch-fid; most kernels are 1 x 1.
 
-  What is converted does not depend on the sizes, which only `load` checks.
+  The conversion does not depend on the sizes; only `load` checks them.
   """
   rng, out = np.random.default_rng(seed), {}
   for i, name in enumerate(sources.NAMES):
@@ -105,7 +105,7 @@ def test_what_is_wrong_is_one_line(tmp_path):
 def test_batch_norm_is_folded_in():
   given = state()
   arrays = sources.folded(given, 'here')
-  x = np.random.default_rng(1).normal(size=(3, 3, 3))  # Of one pixel's window.
+  x = np.random.default_rng(1).normal(size=(3, 3, 3))  # the window of one pixel
   get = lambda part: np.float64(given[f'Conv2d_1a_3x3.{part}'])
   y = np.einsum('chw,ochw->o', x, get('conv.weight'))
   y = ((y - get('bn.running_mean')) / np.sqrt(get('bn.running_var') + .001)
