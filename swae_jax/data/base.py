@@ -96,17 +96,23 @@ def fixed_train(dataset: Dataset) -> np.ndarray:
   return dataset.train.images
 
 
-def fingerprint(dataset: Dataset) -> str:
-  """sha256 (hex) of all arrays of a data set, with shapes and types.
+def fingerprint(dataset: Dataset) -> dict[str, Any]:
+  """Form and content of a data set; equal for equal data.
 
-  Only tests call this function; it exists to show that two builds are equal.
+  Returns:
+    {split: type and shape of its images}, the number of classes, and under
+    'sha256' the digest (hex) of all arrays with their shapes and types.  The
+    digest takes .04 s for 55 MB and 3 s for 3 GB.  Training images that each
+    step binarizes anew count before the draw.
   """
-  digest = hashlib.sha256()
-  for split in (dataset.train, dataset.valid, dataset.test):
+  digest, found = hashlib.sha256(), {}
+  for name in ('train', 'valid', 'test'):
+    split = getattr(dataset, name)
     for array in split:
       digest.update(f'{array.dtype.str}{array.shape}'.encode())
       digest.update(np.ascontiguousarray(array).data)
-  return digest.hexdigest()
+    found[name] = f'{split.images.dtype}{list(split.images.shape)}'
+  return {**found, 'classes': dataset.classes, 'sha256': digest.hexdigest()}
 
 
 def check(dataset: Dataset) -> Dataset:

@@ -58,6 +58,8 @@ def build(config: Any) -> Run:
         '--config.train.select=best needs validations; give '
         '--config.train.valid_every=1, or select=last')
   dataset = parts.make('data', config)
+  dataset = dataset._replace(provenance={
+      **dataset.provenance, 'fingerprint': data_base.fingerprint(dataset)})
   size = len(dataset.train.images)
   steps_per_epoch = batches.per_epoch(config.train.batch_size, size)
   spec = base.Spec(dataset.train.images.shape[1:], dataset.bounded,

@@ -31,7 +31,7 @@ def test_splits_are_mixed_and_always_the_same():
   for split in (d.train, d.valid, d.test):
     share = np.bincount(split.labels, minlength=10) / len(split.labels)
     assert share.min() > .05
-  assert base.fingerprint(d) == (
+  assert base.fingerprint(d)['sha256'] == (
       'bf3d0d566bfbd19986654ca63f7e38738422e8617efc2731b49a5004db2eb5ec')
 
 
