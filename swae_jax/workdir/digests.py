@@ -1,5 +1,6 @@
 """Arrays by name, and digests by which what is loaded is what was saved."""
 import hashlib
+import json
 from typing import Any
 
 import jax
@@ -50,6 +51,12 @@ def digest(x: ArrayLike) -> str:
   x = np.ascontiguousarray(x)
   head = f'{x.dtype.str}{x.shape}'.encode()
   return hashlib.sha256(head + x.tobytes()).hexdigest()
+
+
+def of_json(value: Any) -> str:
+  """The sha256 of a value as JSON holds it, in any order of its keys."""
+  text = json.dumps(json.loads(json.dumps(value)), sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def of(tree: Any) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The files of a workdir, each written in one move, apart from checkpoints.
 
   config.json      every option of the run
-  run.json         versions, devices, data: what a result depends on
+  run.json         id, versions, devices, data: what a result depends on
   metrics.jsonl    one line for each logged step, once, also after a restart
   valid.jsonl      the same for the validation losses
   config_changes.jsonl  each change that --allow_config_change let through
@@ -9,8 +9,13 @@
   images/*.png     pictures
   tensorboard/     event files, if config.train.tensorboard
   lock, lock.json  whether a process is at work, and which
+  corrupt-*        damaged files, which a run has moved aside
+
+Each JSON file ends with the digest of its content, under "sha256".
 """
+from collections.abc import Mapping
 import io
+import itertools
 import json
 import os
 from typing import Any
@@ -18,7 +23,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from swae_jax.workdir import storage
+from swae_jax import errors
+from swae_jax.workdir import digests, storage
 
 
 def replace(path: storage.Path, content: bytes) -> None:
@@ -32,20 +38,61 @@ def replace(path: storage.Path, content: bytes) -> None:
   partial.replace(path)
 
 
-def write_json(path: storage.Path, value: Any) -> None:
-  """Writes a JSON file for people: indented, with a newline at the end."""
-  replace(path, (json.dumps(value, indent=2) + '\n').encode())
+def write_json(path: storage.Path, value: Mapping[str, Any]) -> None:
+  """Writes a JSON file for people, with the digest of its content."""
+  content = {k: v for k, v in value.items() if k != 'sha256'}
+  content['sha256'] = digests.of_json(content)
+  replace(path, (json.dumps(content, indent=2) + '\n').encode())
 
 
 def append(path: storage.Path, value: Any) -> None:
-  """Adds a line of JSON to a file."""
-  text = path.read_text() if path.exists() else ''
-  replace(path, f'{text}{json.dumps(value)}\n'.encode())
+  """Adds a line of JSON to a file; what stands there stays."""
+  before = path.read_bytes() if path.is_file() else b''
+  if before and not before.endswith(b'\n'):
+    before += b'\n'
+  replace(path, before + f'{json.dumps(value)}\n'.encode())
 
 
-def read_json(path: storage.Path) -> Any:
-  """The value in a JSON file, or None where there is no file."""
-  return json.loads(path.read_text()) if path.exists() else None
+def read_json(path: storage.Path, *keys: str) -> Any:
+  """The content of a JSON file, or None where there is no file.
+
+  Args:
+    path: the file.
+    *keys: keys that the content must have.
+
+  Raises:
+    errors.DamagedData: the content is not what `write_json` has written.
+  """
+  if not path.exists():
+    return None
+  try:
+    found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+      raise ValueError('it holds no keys and values')
+    digest = found.pop('sha256', None)  # Version 0.1.0 wrote none.
+    if digest not in (None, digests.of_json(found)):
+      raise ValueError('its digest differs')
+    if missing := [key for key in keys if key not in found]:
+      raise ValueError(f'it has no {missing[0]!r}')
+  except (ValueError, RecursionError, IsADirectoryError) as e:
+    raise errors.DamagedData(
+        f'{path} is damaged ({e}); {_ADVICE.get(path.name, "delete it")}'
+        ) from e
+  return found
+
+
+_AGAIN = 'move it away, and the same training command makes it anew'
+_ADVICE = {
+    'config.json': 'put a copy back, or write the options of the training '
+                   'command there by --allow_config_change',
+    **dict.fromkeys(('run.json', 'results.json', 'cell.json'), _AGAIN)}
+
+
+def aside(path: storage.Path) -> storage.Path:
+  """A new name for a damaged file or folder: corrupt-NAME, corrupt-NAME-1."""
+  names = (f'corrupt-{path.name}{f"-{i}" * bool(i)}'
+           for i in itertools.count())
+  return next(new for new in map(path.with_name, names) if not new.exists())
 
 
 def save_image(path: storage.Path, image: np.ndarray) -> storage.Path:
