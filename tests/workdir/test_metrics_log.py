@@ -36,6 +36,44 @@ def test_metrics_after_a_restart_hold_every_step_once(path):
   assert steps(path) == list(range(1, 10))
 
 
+@pytest.mark.parametrize('damage, left', [
+    (lambda text: b'', []), (None, []), (lambda text: text[:-9], [1, 2, 3]),
+    (lambda text: text.replace(b'3, ', b'3, \0'), [1, 2, 4]),
+    (lambda text: text.replace(b'2, ', b'\xff\n'), [1, 3, 4]),
+    (lambda text: text.replace(b'2, ', b'1, '), [1, 3, 4]),
+    (lambda text: b'[' * 9999 + b'\n' + text, [1, 2, 3, 4]),
+    (lambda text: text.replace(b'1.5', b'2.5', 1), [1, 2, 3, 4])])
+def test_what_is_left_of_a_damaged_log_is_kept(path, damage, left):
+  with metrics_log.Metrics(path, 0) as metrics:
+    for step in range(1, 5):
+      metrics.add(step, {'loss': 1.5})
+    expected = metrics.digest()
+  content = damage(path.read_bytes()) if damage else b''
+  if damage:
+    path.write_bytes(content)
+  else:
+    path.unlink()
+  said = []
+  with metrics_log.Metrics(path, 4, expected=expected,
+                           print_line=said.append) as metrics:
+    metrics.add(5, {'loss': 1.})
+  assert steps(path) == [*left, 5]
+  assert len(said) == 1 and 'metrics.jsonl is damaged (' in said[0]
+  assert path.with_name('corrupt-metrics.jsonl').read_bytes() == content
+
+
+def test_a_log_that_is_whole_up_to_its_checkpoint_is_not_damaged(path):
+  with metrics_log.Metrics(path, 0) as metrics:
+    metrics.add(1, {'loss': 1.})
+    expected = metrics.digest()
+    metrics.add(2, {'loss': 1.})
+  with path.open('a') as file:
+    file.write('{"step": 3, "lo')
+  for step in (1, 2, 1):  # A validation comes after the save of its step.
+    metrics_log.Metrics(path, step, expected=expected,
+                        print_line=pytest.fail).__exit__()
+
+
 def test_metrics_are_on_disk_at_once(path):
   with metrics_log.Metrics(path, 0) as metrics:
     metrics.add(3, {'loss': 2.})
