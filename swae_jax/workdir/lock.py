@@ -68,6 +68,9 @@ def _hold_lock(path: storage.Path) -> Iterator[None]:
     raise errors.Busy(f'{workdir} is in use by {_words(_read(_card(path)))}; '
                       'wait for it, or give another --workdir') from e
   except OSError as e:
+    if os.path.isdir(path) or os.path.islink(path):
+      raise errors.NotWritable(f'{path} must be a file; move away what is there'
+                               ) from e
     if e.errno not in errors.REFUSED:
       raise
     raise errors.NotWritable(f'{workdir} cannot be written ({e.strerror}); give'

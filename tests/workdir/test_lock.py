@@ -29,6 +29,13 @@ def refused(workdir, error):
   return str(e.value)
 
 
+@pytest.mark.parametrize('make', [
+    lambda path: path.mkdir(), lambda path: path.symlink_to('nowhere')])
+def test_a_lock_that_is_no_file_is_one_line(make, tmp_path):
+  make(tmp_path / 'lock')
+  assert 'lock must be a file' in refused(tmp_path, errors.NotWritable)
+
+
 def test_a_lock_is_held_by_one_and_free_when_it_dies(tmp_path):
   workdir = tmp_path / 'deep' / 'run'
   with subprocess.Popen(
