@@ -32,8 +32,8 @@ MODE = flags.DEFINE_enum(
     'mode', 'train', ('train', 'eval'), 'Train and evaluate, or only evaluate.')
 ALLOW = flags.DEFINE_bool(
     'allow_config_change', False,
-    'Go on even if changed options alter the training of the run in --workdir; '
-    'the run records the change.')
+    'Go on even if changed options or data alter the training of the run in '
+    '--workdir; the run records the change.')
 RESTART = flags.DEFINE_bool(
     'restart', False,
     'Move the old run in --workdir aside (it is not deleted) and begin again. '
@@ -166,7 +166,8 @@ def main(argv: list[str]) -> None:
       workdir = storage.path(WORKDIR.value)
       folder.read_config(workdir)  # The lock makes a folder.
       with lock.hold(workdir):
-        results = evaluation.again(workdir, CONFIG.value)
+        results = evaluation.again(
+            workdir, CONFIG.value, allow_config_change=ALLOW.value)
       console.Console().results(results, workdir)
     elif DRY_RUN.value:
       dry_run.dry_run(CONFIG.value, WORKDIR.value)

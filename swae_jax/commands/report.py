@@ -71,7 +71,7 @@ def read(workdir: Any, name: str = '') -> Run:
   """The Run of a workdir."""
   workdir = storage.path(workdir).expanduser()
   config = folder.read_config(workdir).to_dict()
-  results = files.read_json(workdir / 'results.json') or {}
+  results = folder.read_results(workdir) or {}
   curves = (_columns(workdir / 'metrics.jsonl')
             | _columns(workdir / 'valid.jsonl', 'valid '))
   last = max((steps[-1] for steps, _ in curves.values()), default=0)

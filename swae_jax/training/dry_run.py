@@ -8,13 +8,14 @@ from swae_jax.data import batches
 from swae_jax.host import console as console_lib
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.training import build, loop
-from swae_jax.workdir import folder
+from swae_jax.workdir import checkpoint, folder, storage
 
 STEPS = 3  # Timed steps; one step goes before them.
 
 
 def dry_run(config: Any, workdir: str) -> None:
   """Builds, compiles and steps; prints memory, disk and time."""
+  checkpoint.check_path(storage.path(workdir or 'runs'))
   run = build.build(config)
   config = run.config
   state, images = build.init(run), run.dataset.train.images

@@ -1,4 +1,5 @@
 """Evaluates a trained state, and makes the content of results.json."""
+from collections.abc import Mapping
 import functools
 import hashlib
 import pathlib
@@ -13,7 +14,7 @@ import optax
 from swae_jax import errors, evals
 from swae_jax.data import base as data_base
 from swae_jax.evals import base as evals_base
-from swae_jax.training import build, choice, parts
+from swae_jax.training import build, choice, parts, resume
 from swae_jax.training import config as config_lib
 from swae_jax.training import step as step_lib
 from swae_jax.workdir import checkpoint, digests, files, folder, storage
@@ -58,12 +59,13 @@ def evaluate(run: build.Run, state: step_lib.State,
   """Runs the evaluators of the config in order; returns their results."""
   key = jax.random.fold_in(step_lib.key(run.config.seed), 2)
   view = evals_base.view(run.system, state.variables, run.dataset, key)
+  fingerprint = run.dataset.provenance['fingerprint']
   metrics, pictures = [], []
   for name, options in run.config.evals.items():
     options = {k: v for k, v in options.items() if k != 'run'}
     for found in evals.EVALS[name].run(view, **options):
       if isinstance(found, evals_base.Metric):
-        metrics.append(found._asdict())
+        metrics.append({**found._asdict(), 'data': fingerprint['sha256'][:12]})
       else:
         path = f'images/{found.name}.png'  # Relative: a run may move.
         files.save_image(workdir / path, found.image)
@@ -79,12 +81,21 @@ def evaluate(run: build.Run, state: step_lib.State,
   }
 
 
-def again(workdir: Any, config: Any = None) -> dict[str, Any]:
+def of_data(results: Mapping[str, Any], dataset: data_base.Dataset) -> bool:
+  """Whether results are of these data; old results do not tell."""
+  new = dataset.provenance['fingerprint']
+  return results.get('data', {}).get('fingerprint', new) == new
+
+
+def again(workdir: Any, config: Any = None, *,
+          allow_config_change: bool = False) -> dict[str, Any]:
   """Evaluates the run in a workdir once more and renews its results.json.
 
   The evaluators, the devices and the folders of the data come from `config`;
   all other options come from the run.  A new metric or picture replaces the old
-  one of the same name.  The other old ones stay if the weights are the same.
+  one of the same name.  The other old ones stay if weights and data are the
+  same.  Other data than those of the run are refused without
+  `allow_config_change`; with it the run records the change.
   """
   workdir = storage.path(workdir)
   own = config_lib.restore(folder.read_config(workdir))
@@ -95,20 +106,24 @@ def again(workdir: Any, config: Any = None) -> dict[str, Any]:
       section.update({'run': False, **config.evals.get(name, {})})
     own.devices = config.devices
     own.data.update({k: config.data[k] for k in parts.Folders._fields})
-  run = build.build(own)
+  run, known = build.build(own), folder.find_identity(workdir)
+  changes = resume.check_data(run.dataset, workdir, known, allow_config_change)
+  old = folder.read_results(workdir) or {}
   where = folder.evaluated(workdir, own)
-  with checkpoint.Checkpoints(where) as checkpoints:
+  with checkpoint.Checkpoints(where, own=known) as checkpoints:
     state = checkpoints.restore(build.template(run))
   if state is None:
     raise errors.UserError(f'{where} holds no checkpoint yet; train first')
-  old = files.read_json(workdir / 'results.json') or {}
   new = evaluate(run, state, workdir)
   fresh = {m['name'] for m in new['metrics']}
-  same = old.get('weights_sha256') == new['weights_sha256']
+  same = (old.get('weights_sha256') == new['weights_sha256']
+          and of_data(old, run.dataset))
   new['metrics'] += [m for m in old.get('metrics', ())
                      if same and m['name'] not in fresh]
   new['pictures'] += [p for p in old.get('pictures', ())
                       if same and p not in new['pictures']]
-  results = old | new
+  results = {'step': int(state.step), 'stopped_early': False, **old, **new,
+             **({'run': known.run} if known else {})}
+  resume.note(workdir, int(state.step), changes, evaluation_only=True)
   files.write_json(workdir / 'results.json', results)
   return results

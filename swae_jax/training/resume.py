@@ -2,12 +2,14 @@
 from collections.abc import Mapping
 import fnmatch
 import json
+import re
 import time
 from typing import Any
 
 from swae_jax import errors
+from swae_jax.data import base as data_base
 from swae_jax.training import config as config_lib
-from swae_jax.workdir import files
+from swae_jax.workdir import digests, files, folder, identity
 
 Changes = dict[str, tuple[Any, Any]]  # {option: (old, new)}
 
@@ -47,6 +49,9 @@ CLASSES = {
     'train.patience': TRAJECTORY,
     'train.select': TRAJECTORY,
     'evals': HARMLESS,
+    # These are no options: what the data are, and whether there is a config.
+    'fingerprint': TRAJECTORY,
+    'config.json': TRAJECTORY,
 }
 
 
@@ -75,10 +80,15 @@ def differing(old: Mapping[str, Any], config: Any) -> Changes:
 
 def show(changes: Changes) -> str:
   """The first five changes, in words."""
-  words = [f'{k}: {old!r} (checkpoint) vs {new!r} (now)'
+  words = [f'{k}: {_short(old)} (checkpoint) vs {_short(new)} (now)'
            for k, (old, new) in changes.items()]
   more = f'; and {len(words) - 5} more' if words[5:] else ''
   return '; '.join(words[:5]) + more
+
+
+def _short(value: Any) -> str:
+  return f'{value:.12}...' if re.fullmatch('[0-9a-f]{64}', str(value)) else (
+      repr(value))
 
 
 def check(config: Any, workdir: Any, allow: bool = False) -> Changes:
@@ -87,8 +97,15 @@ def check(config: Any, workdir: Any, allow: bool = False) -> Changes:
   Raises:
     errors.UserError: the options describe another run, and the other run cannot
       go on from the checkpoint, or `allow` is False.
+    errors.DamagedData: config.json is damaged, missing or of another run, and
+      `allow` is False.
   """
-  old = files.read_json(workdir / 'config.json')
+  try:
+    old = folder.find_config(workdir)
+  except errors.DamagedData as e:
+    if not allow:
+      raise
+    return {'config.json': (str(e), 'the options of the command')}
   changes = compare(old, config.to_dict()) if old else {}
   by_kind = {which: {k: v for k, v in changes.items() if kind(k) == which}
              for which in (STRUCTURAL, TRAJECTORY, None)}
@@ -105,10 +122,41 @@ def check(config: Any, workdir: Any, allow: bool = False) -> Changes:
   return changes
 
 
-def note(workdir: Any, step: int, changes: Changes) -> None:
-  """Records the changes that alter training from this step on."""
+def check_data(dataset: data_base.Dataset, workdir: Any,
+               own: identity.Identity | None, allow: bool = False,
+               ) -> Changes:
+  """How the data differ from those of the run in a workdir.
+
+  Args:
+    dataset: the data, with their fingerprint in the provenance.
+    workdir: the folder of the run.
+    own: the Identity of the run; None for a new or an old run.
+    allow: whether other data are welcome.
+
+  Raises:
+    errors.UserError: the data differ, and `allow` is False.
+  """
+  new = dataset.provenance['fingerprint']
+  if own is None or digests.of_json(new) == own.data[-1]:
+    return {}
+  about = files.read_json(workdir / 'run.json')
+  changes = compare({'fingerprint': about['data']['fingerprint']},
+                    {'fingerprint': new}) if about else {
+      'fingerprint.digest': (own.data[-1], digests.of_json(new))}
+  if not allow:
+    words = show({k.partition('.')[2]: v for k, v in changes.items()})
+    raise errors.UserError(
+        f'{workdir} is a run on other data: {words}; give the data of the run '
+        'by --config.data.dir, or another --workdir, or go on with the new '
+        'data by --allow_config_change')
+  return changes
+
+
+def note(workdir: Any, step: int, changes: Changes,
+         evaluation_only: bool = False) -> None:
+  """Records the changes that alter training, or results, from this step on."""
   changes = {k: v for k, v in changes.items() if kind(k) == TRAJECTORY}
   if changes:
     files.append(workdir / 'config_changes.jsonl', {
         'step': step, 'time': time.strftime('%Y-%m-%d %H:%M:%S'),
-        'changes': changes})
+        'evaluation_only': evaluation_only, 'changes': changes})

@@ -8,7 +8,7 @@ from swae_jax import errors
 from swae_jax.systems import base
 from swae_jax.training import build, choice
 from swae_jax.training import step as step_lib
-from swae_jax.workdir import checkpoint, digests, files, folder, storage
+from swae_jax.workdir import checkpoint, digests, folder, identity, storage
 
 
 class Saved(NamedTuple):
@@ -21,24 +21,33 @@ class Saved(NamedTuple):
 def of_workdir(workdir: storage.Path) -> Saved:
   """The Saved of a run."""
   config = folder.read_config(workdir)
-  run = files.read_json(workdir / 'run.json') or {}
-  if 'input' not in run:
-    raise errors.UserError(
-        f"{workdir}: run.json has no 'input', the shape and range of the "
-        'images; train the run once more')
+  run, own = identity.read_about(workdir), folder.find_identity(workdir)
+  if run is None:
+    raise errors.DamagedData(
+        f'{workdir} has no run.json, which tells the shape of the images; the '
+        'training command of the run makes it anew')
+  try:
+    folder.read_results(workdir)
+  except identity.Foreign:
+    raise
+  except errors.DamagedData:
+    pass  # A model needs no results.
   where = folder.evaluated(workdir, config)
   about = {'config': config.to_dict(), 'input': run['input'],
            'steps_per_epoch': run['steps_per_epoch']}
   made, like = system(about)
-  with checkpoint.Checkpoints(where) as checkpoints:
-    step = max(checkpoints.steps(), default=None)
-    if step is None:
+  with checkpoint.Checkpoints(where, own=own) as checkpoints:
+    name = next(reversed(checkpoints.steps()), None)
+    if name is None:
       raise errors.UserError(f'{where} holds no checkpoint yet; train first')
     try:
-      arrays = checkpoints.read(step, ('variables',))
+      arrays = checkpoints.read(name, ('variables',))
+    except identity.Foreign:
+      raise
     except errors.DamagedData as e:
       raise errors.DamagedData(f'{where}: {e}') from e
-  variables = digests.rebuild({'variables': like}, arrays, where / str(step),
+    step = checkpoints.record.get('step', name)
+  variables = digests.rebuild({'variables': like}, arrays, where / str(name),
                               'use the version of swae_jax that trained it')
   return Saved({**about, 'step': step}, made, variables['variables'])
 

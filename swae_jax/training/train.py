@@ -11,7 +11,15 @@ from swae_jax.host import mesh as mesh_lib
 from swae_jax.training import build, choice, evaluation, resume
 from swae_jax.training import loop as loop_lib
 from swae_jax.training import step as step_lib
-from swae_jax.workdir import digests, files, folder, lock, storage
+from swae_jax.workdir import (
+    checkpoint,
+    digests,
+    files,
+    folder,
+    identity,
+    lock,
+    storage,
+)
 
 
 def run(config: Any, workdir: Any = '',
@@ -33,12 +41,19 @@ def run(config: Any, workdir: Any = '',
   """
   config = choice.chosen(config)
   workdir = storage.path(workdir or f'runs/{config.name}')
+  checkpoint.check_path(workdir)
   first = jax.process_index() == 0
   console = console_lib.Console(quiet=not first)
   changes = {} if restart else resume.check(
       config, workdir, allow_config_change)
   this = reuse._replace(config=config) if reuse else build.build(config)
-  results = None if restart else _finished(this, workdir)
+  own = None if restart else folder.find_identity(workdir)
+  changes |= resume.check_data(
+      this.dataset, workdir, own, allow_config_change)
+  results = None if restart or changes.keys() & {'config.json'} else (
+      _finished(this, workdir))
+  own = identity.renewed(own, config.to_dict(),
+                         this.dataset.provenance['fingerprint'])
   if results:
     console.finished(results, workdir)
     return results
@@ -48,29 +63,33 @@ def run(config: Any, workdir: Any = '',
       if restart and (aside := folder.set_aside(workdir)):
         console.line(f'aside     the old run is now in {aside}')
     mesh_lib.wait('locked')
-    state, kept = _open(stack, this, workdir, console)
+    state, kept = _open(stack, this, workdir, own, console)
     console.start(this, state, workdir)
     if changes:
       console.line(f'changed   {resume.show(changes)}')
     if first:
       resume.note(workdir, int(state.step), changes)
+      # In this order: run.json must know config.json.
+      files.write_json(workdir / 'run.json', {
+          'identity': own._asdict(), **evaluation.provenance(this, state)})
       files.write_json(workdir / 'config.json', config.to_dict())
-      files.write_json(workdir / 'run.json', evaluation.provenance(this, state))
     state = loop_lib.loop(this, state, kept, console, patience)
-    results = _evaluate(this, state, kept, console)
+    results = _evaluate(this, state, kept, own, console)
   return results
 
 
 def _finished(this: build.Run, workdir: Any) -> dict[str, Any] | None:
   """The results of a run that has nothing left to do, or None."""
-  results = files.read_json(workdir / 'results.json')
-  if results and (results['step'] == this.steps or results['stopped_early']):
+  results = folder.read_results(workdir)
+  if results and evaluation.of_data(results, this.dataset) and (
+      results['step'] == this.steps or results['stopped_early']):
     return results
   return None
 
 
 def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
-          console: Any) -> tuple[step_lib.State, folder.Workdir]:
+          own: identity.Identity, console: Any
+          ) -> tuple[step_lib.State, folder.Workdir]:
   """The state that the run goes on from, and its opened workdir."""
   template = build.template(this)
   variables = template.variables
@@ -78,7 +97,7 @@ def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
       np.float32(0), variables.params, variables.stats)]
   state, kept = folder.open_workdir(
       stack, workdir, template, this.config.train, this.steps, finite,
-      console.line)
+      console.line, own=own)
   if state is None:
     state = build.init(this)
   if state.step > this.steps:
@@ -89,9 +108,10 @@ def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
 
 
 def _evaluate(this: build.Run, state: step_lib.State, kept: folder.Workdir,
-              console: Any) -> dict[str, Any]:
+              own: identity.Identity, console: Any) -> dict[str, Any]:
   """Evaluates the last or the best state, and writes results.json."""
-  results = {'step': int(state.step),
+  results = {'run': own.run,
+             'step': int(state.step),
              'stopped_early': int(state.step) < this.steps,
              'state_sha256': digests.summary(state)}
   if jax.process_index() == 0:

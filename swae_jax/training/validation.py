@@ -66,7 +66,8 @@ def make(run: build.Run, workdir: Any, console: Any,
       if loss is None:
         return False  # The run validates here when it goes on.
       best = min(_losses(workdir), default=math.inf)
-      better = math.isfinite(loss) and loss < best
+      better = math.isfinite(loss) and (
+          loss < best or not workdir.best.holds_any())
       workdir.valid.add(step, {'loss': loss})
       console.valid(step, loss, better)
       if better:

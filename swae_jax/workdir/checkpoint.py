@@ -2,12 +2,15 @@
 
 Orbax never leaves half a checkpoint behind, but it loads a flipped bit without
 a word.  So the digest of each array is saved beside the arrays, and checked
-when they are read.  A save runs in a thread, and counts once `wait` returns.
+when they are read.  Beside the digests lies a record of the checkpoint: its
+step, its run (see identity.py), and the digests of the logs up to its step.
+A save runs in a thread, and counts once `wait` returns.
 """
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent import futures
+import contextlib
 import functools
-import itertools
+import os
 import time
 from typing import Any
 
@@ -16,10 +19,12 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from swae_jax import errors
-from swae_jax.workdir import digests, storage
+from swae_jax.workdir import digests, files, identity, storage
 
 # A trained system is loaded from 'variables' alone.
 ITEMS = ('variables', 'training')
+RECORD = 'record', 'record_sha256'  # Two keys beside the digests.
+GLOBBED = '*?[\\'  # Orbax takes these in the path of a checkpoint for patterns.
 DELETED = 'deleted'  # Where a checkpoint is while it is being deleted.
 PAUSES = (.2, 1., 5.)  # Seconds before a failed write is tried again.
 
@@ -53,17 +58,25 @@ class Checkpoints:
 
   Attributes:
     last: the step of the newest checkpoint that is known to be whole, or None.
-    failed: the state of the last save, if that has failed, or None.
+    failed: what the last save was to write, if it has failed, or None.
+    record: the record of the checkpoint that was read last.
+    own: the run; the checkpoints of others are refused.
   """
 
-  def __init__(self, directory: storage.Path, max_to_keep: int | None = None):
+  def __init__(self, directory: storage.Path, max_to_keep: int | None = None,
+               own: identity.Identity | None = None):
     """Opens a folder of checkpoints; without max_to_keep only to read."""
+    check_path(directory, '\\' if max_to_keep is None else GLOBBED)
     if not storage.in_bucket(directory):
+      if os.path.lexists(directory) and not directory.is_dir():
+        raise errors.DamagedData(f'{directory} must be a folder; move away '
+                                 'what is there')
       directory = directory.resolve()  # Orbax takes absolute paths alone.
-    self.directory, self.max_to_keep = directory, max_to_keep
+    self.directory, self.max_to_keep, self.own = directory, max_to_keep, own
     self.last: int | None = None
-    self.failed: Any = None
-    self._saving: tuple[Any, futures.Future] | None = None
+    self.failed: tuple[Any, Any] | None = None
+    self.record: dict[str, Any] = {}
+    self._saving: tuple[tuple[Any, Any], futures.Future] | None = None
     self._thread = futures.ThreadPoolExecutor(1)
 
   @functools.cached_property
@@ -71,40 +84,70 @@ class Checkpoints:
     return _Manager(self.directory, self.max_to_keep)
 
   def steps(self) -> list[int]:
-    """The steps of all committed checkpoints, the oldest first."""
-    self._manager.reload()
-    return sorted(self._manager.all_steps())
+    """The names of all committed checkpoints, the oldest first.
 
-  def save(self, state: Any) -> None:
-    """Starts to save a state of host arrays, once the save before has ended."""
+    The name of a checkpoint is its step, unless somebody has renamed it; the
+    step inside counts.
+    """
+    self._manager.reload()
+    return sorted(self._manager.all_steps(),
+                  key=lambda name: (self.step_of(name), name))
+
+  def record_of(self, name: int) -> dict[str, Any]:
+    """The record of a checkpoint; {} if it has none, or is damaged."""
+    with contextlib.suppress(Exception):  # `read` tells what the damage is.
+      return self._digests(name)[1]
+    return {}
+
+  def step_of(self, name: int) -> int:
+    """The step that a checkpoint records, or its name."""
+    return self.record_of(name).get('step', name)
+
+  def save(self, state: Any, logs: Mapping[str, Any] | None = None) -> None:
+    """Starts to save a state of host arrays, once the save before has ended.
+
+    Args:
+      state: the state.
+      logs: {name: digest} of the logs up to this state, for the record.
+    """
     self.wait()
-    self._saving = state, self._thread.submit(self._write, state)
+    record = {'step': int(state.step), 'logs': dict(logs or {}),
+              **(self.own.stamp() if self.own else {})}
+    self._saving = (state, logs), self._thread.submit(
+        self._write, state, record)
 
   def again(self) -> None:
     """Saves once more what has failed, and waits; raises SaveFailed."""
     if self.failed is not None:
-      self.save(self.failed)
+      self.save(*self.failed)
     self.wait()
+
+  def holds_any(self) -> bool:
+    """Whether a checkpoint is there, or is being written."""
+    return any(x is not None for x in (self.last, self.failed, self._saving))
 
   def wait(self) -> None:
     """Returns when the last save is committed; raises SaveFailed, once."""
     if self._saving is None:
       return
-    (state, written), self._saving = self._saving, None
+    (given, written), self._saving = self._saving, None
+    step = int(given[0].step)
     try:
       written.result()
     except Exception as e:  # TensorStore raises types of its own.
-      self.failed = state
-      raise failure(e, int(state.step)) from e
-    self.last, self.failed = int(state.step), None
+      self.failed = given
+      raise failure(e, step) from e
+    self.last, self.failed = step, None
 
-  def _write(self, state: Any) -> None:
+  def _write(self, state: Any, record: dict[str, Any]) -> None:
     """Writes a state; repeats what fails, since some failures pass."""
     if jax.process_index():
       return
     for pause in (*PAUSES, None):
       try:
-        self._write_once(int(state.step), digests.named(state))
+        self._write_once(record, digests.named(state))
+        if self.last is None:  # The first save shows whether it can be read.
+          self.read(record['step'])
         return
       except Exception as e:
         if pause is None or errors.is_full(e):
@@ -113,13 +156,19 @@ class Checkpoints:
       finally:
         _tidy(self.directory)
 
-  def _write_once(self, step: int, arrays: dict[str, np.ndarray]) -> None:
+  def _write_once(self, record: dict[str, Any],
+                  arrays: dict[str, np.ndarray]) -> None:
+    step = record['step']
     self.directory.mkdir(parents=True, exist_ok=True)
     _tidy(self.directory)
-    if step in self.steps():  # The best state, saved before a restart.
+    self._manager.reload()
+    # The best state may have been saved before a restart.
+    if step in self._manager.all_steps():
       self._manager.delete(step)
     self._manager.save(step, force=True, args=ocp.args.Composite(
-        digests=ocp.args.JsonSave(digests.of(arrays)), **{
+        digests=ocp.args.JsonSave({
+            **digests.of(arrays), **dict(zip(
+                RECORD, (record, digests.of_json(record)), strict=True))}), **{
             item: ocp.args.StandardSave(_of(item, arrays)) for item in ITEMS}))
 
   def restore(self, template: Any,
@@ -132,7 +181,8 @@ class Checkpoints:
         where an older one is whole.  Without it the newest must be whole.
 
     Raises:
-      errors.DamagedData: no checkpoint is whole; all stay as they are.
+      errors.DamagedData: no checkpoint is whole, or one is of another run;
+        all stay as they are.
       errors.UserError: the checkpoint is of another system.
     """
     steps, damaged = self.steps(), {}
@@ -140,7 +190,7 @@ class Checkpoints:
       try:
         arrays = self.read(step)
       except errors.DamagedData as e:
-        if print_line is None:
+        if print_line is None or isinstance(e, identity.Foreign):
           raise
         damaged[step] = e
         continue
@@ -148,7 +198,7 @@ class Checkpoints:
       if print_line:
         for bad, error in damaged.items():
           print_line(f'{error}; moved to {self._set_aside(bad)}; using {step}')
-      self.last = step
+      self.last = int(state.step)
       return state
     if damaged:
       raise errors.DamagedData(
@@ -159,15 +209,15 @@ class Checkpoints:
 
   def read(self, step: int, items: Sequence[str] = ITEMS
            ) -> dict[str, np.ndarray]:
-    """{name: array} of a step; raises DamagedData."""
+    """{name: array} of a step; raises DamagedData, Foreign among others."""
     try:
+      every, record = self._digests(step)
       found = self._manager.restore(step, args=ocp.args.Composite(
-          digests=ocp.args.JsonRestore(),
           **{item: ocp.args.StandardRestore() for item in items}))
       arrays = {name: np.asarray(x) for item in items
                 for name, x in found[item].items()}
       recorded = {name: digest for item in items
-                  for name, digest in _of(item, found['digests']).items()}
+                  for name, digest in _of(item, every).items()}
     except (MemoryError, PermissionError):
       raise
     except Exception as e:  # Orbax raises many types on damaged files.
@@ -177,12 +227,42 @@ class Checkpoints:
       more = f', and {len(bad) - 1} more' if bad[1:] else ''
       raise errors.DamagedData(
           f'checkpoint {step} is damaged ({bad[0]}: digest differs{more})')
+    if not record and (inside := int(arrays.get('step', step))) != step:
+      raise errors.DamagedData(
+          f'checkpoint {step} is damaged (it holds the state of step {inside})')
+    if self.own:
+      self.own.check(self.directory / str(step), record)
+    self.record = record
     return arrays
 
+  def _digests(self, name: int) -> tuple[dict[str, str], dict[str, Any]]:
+    """The digests of the arrays, and the record, which old ones lack."""
+    found = dict(self._manager.restore(name, args=ocp.args.Composite(
+        digests=ocp.args.JsonRestore()))['digests'])
+    record, digest = (found.pop(key, None) for key in RECORD)
+    if digest != (record and digests.of_json(record)):
+      raise ValueError('the digest of its record differs')
+    return found, record or {}
+
+  def drop(self, step: int) -> None:
+    """Deletes a checkpoint, in one move."""
+    self._manager.delete(step)
+    _tidy(self.directory)
+
+  def put_right(self, print_line: Callable[[str], None]) -> None:
+    """Names checkpoints after their steps, if somebody has renamed them."""
+    for name in self.steps():
+      if (step := self.step_of(name)) != name:
+        right = self.directory / str(step)
+        new = (self._set_aside(name) if right.exists()
+               else self._move(name, right))
+        print_line(f'checkpoint {name} holds step {step}; moved to {new}')
+
   def _set_aside(self, step: int) -> str:
-    """Moves a damaged checkpoint out of the way; returns its new name."""
-    new = next(path for i in itertools.count() if not (
-        path := self.directory / f'corrupt-{step}{f"-{i}" * bool(i)}').exists())
+    """Moves a checkpoint out of the way; returns its new name."""
+    return self._move(step, files.aside(self.directory / str(step)))
+
+  def _move(self, step: int, new: storage.Path) -> str:
     if jax.process_index() == 0:
       storage.move(self.directory / str(step), new)
     return new.name
@@ -195,6 +275,15 @@ class Checkpoints:
     self._manager.close()
     if exception[0] is None:
       self.wait()
+
+
+def check_path(path: storage.Path, refused: str = GLOBBED) -> None:
+  """Refuses a path that Orbax takes for a pattern."""
+  whole = str(path) if storage.in_bucket(path) else str(path.resolve())
+  if odd := [c for c in refused if c in whole]:
+    raise errors.UserError(
+        f'{path}: checkpoints cannot lie below a folder with {odd[0]} in its '
+        f'name ({whole}); give another --workdir')
 
 
 def failure(error: BaseException, step: int) -> errors.SaveFailed:

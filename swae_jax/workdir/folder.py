@@ -13,7 +13,14 @@ import ml_collections
 import numpy as np
 
 from swae_jax import errors
-from swae_jax.workdir import checkpoint, digests, files, metrics_log, storage
+from swae_jax.workdir import (
+    checkpoint,
+    digests,
+    files,
+    identity,
+    metrics_log,
+    storage,
+)
 
 # The files and folders of a run.  `set_aside` moves them in this order: the
 # first ones make a run go on, so an interrupted move leaves no run that could
@@ -21,6 +28,7 @@ from swae_jax.workdir import checkpoint, digests, files, metrics_log, storage
 CONTENT = ('results.json', 'checkpoints', 'best', 'config.json', 'run.json',
            'metrics.jsonl', 'valid.jsonl', 'config_changes.jsonl', 'images',
            'tensorboard')
+SECTIONS = 'name', 'seed', 'latents', 'data', 'system', 'train', 'evals'
 
 
 class Workdir(NamedTuple):
@@ -75,7 +83,8 @@ class Workdir(NamedTuple):
     except OSError as e:
       raise checkpoint.failure(e, int(state.step)) from e
     self.best.again()
-    self.checkpoints.save(state)
+    self.checkpoints.save(state, {
+        log.path.name: log.digest() for log in (self.metrics, self.valid)})
 
   def _check_finite(self, state: Any) -> None:
     # The step tests the gradients; an optimizer can overflow after them.
@@ -93,7 +102,8 @@ class Workdir(NamedTuple):
 
 def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
                  template: Any, options: Any, steps: int, finite: list[str],
-                 print_line: Callable[[str], None]) -> tuple[Any, Workdir]:
+                 print_line: Callable[[str], None],
+                 own: identity.Identity | None = None) -> tuple[Any, Workdir]:
   """Opens the files of a run, and reads the state that it goes on from.
 
   Args:
@@ -104,6 +114,7 @@ def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
     steps: the number of the last step.
     finite: names of the arrays that must be finite, the loss first.
     print_line: takes a line for the user.
+    own: the run, as run.json is about to name it.
 
   Returns:
     The state, None for a new run, and the opened workdir.
@@ -116,14 +127,22 @@ def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
     for path in folder.glob('*.partial'):  # A kill has left them.
       path.unlink()
   checkpoints, best = (
-      stack.enter_context(checkpoint.Checkpoints(folder / name, count))
+      stack.enter_context(checkpoint.Checkpoints(
+          folder / name, count, own=own))
       for name, count in (('checkpoints', options.max_to_keep), ('best', 1)))
   state = checkpoints.restore(template, print_line)
+  step = int(state.step) if state else 0
+  for kept in (checkpoints, best):
+    kept.put_right(print_line)
+  best.last = max((s for s in best.steps() if s <= step), default=None)
+  for later in best.steps():
+    if later > step and write:  # This course has not come so far.
+      best.drop(later)
   if options.select == 'best':
     _check_best(best)
   metrics, valid = _open_logs(
-      stack, folder, int(state.step) if state else 0, write,
-      options.tensorboard)
+      stack, folder, step, checkpoints.record.get('logs', {}), write,
+      options.tensorboard, print_line)
   _warn_of_space(template, options, folder, print_line)
   return state, Workdir(folder, checkpoints, best, metrics, valid, finite,
                         options.save_every, steps, print_line)
@@ -134,6 +153,8 @@ def _check_best(best: checkpoint.Checkpoints) -> None:
   for step in best.steps()[-1:]:
     try:
       best.read(step)
+    except identity.Foreign:
+      raise
     except errors.DamagedData as e:
       raise errors.DamagedData(
           f'{best.directory}: {e}; there is no older one; --restart to begin '
@@ -142,14 +163,16 @@ def _check_best(best: checkpoint.Checkpoints) -> None:
 
 
 def _open_logs(stack: contextlib.ExitStack, folder: storage.Path, step: int,
-               write: bool, tensorboard: bool) -> list[metrics_log.Metrics]:
+               logs: dict[str, Any], write: bool, tensorboard: bool,
+               print_line: Callable[[str], None]) -> list[metrics_log.Metrics]:
   """metrics.jsonl and valid.jsonl, of a run that goes on from a step."""
   events = None
   if tensorboard and write:
     events = stack.enter_context(
         metrics_log.events(folder / 'tensorboard', step))
   return [stack.enter_context(
-      metrics_log.Metrics(folder / name, step, write, events))
+      metrics_log.Metrics(folder / name, step, write, events,
+                          logs.get(name), print_line))
           for name in ('metrics.jsonl', 'valid.jsonl')]
 
 
@@ -169,14 +192,64 @@ def room(state: Any, options: Any) -> int:
   return size * (options.max_to_keep + 1 + (2 if options.valid_every else 0))
 
 
+def find_config(workdir: storage.Path) -> dict[str, Any] | None:
+  """The config of the run in a workdir, or None if there is no run.
+
+  Raises:
+    errors.DamagedData: config.json is damaged, of another run, or missing.
+  """
+  path = workdir / 'config.json'
+  config = files.read_json(path, *SECTIONS)
+  if config is None:
+    held = [name for name in CONTENT[:3] if (there := workdir / name).is_file()
+            or there.is_dir() and any(
+                inner.name.isdecimal() for inner in there.iterdir())]
+    if held:
+      raise errors.DamagedData(
+          f'{workdir} has {held[0]} and no config.json: put a copy back, write '
+          'the options of the training command there by --allow_config_change, '
+          'or begin again by --restart')
+    return None
+  own = find_identity(workdir)
+  if own:
+    own.check(path, {'config': digests.of_json(config)})
+  return config
+
+
 def read_config(workdir: storage.Path) -> ml_collections.ConfigDict:
   """The config of the run in a workdir."""
-  config = files.read_json(workdir / 'config.json')
+  config = find_config(workdir)
   if config is None:
     raise errors.UserError(
         f'{workdir} holds no run: it has no config.json; give the --workdir of '
         'a run')
   return ml_collections.ConfigDict(config)
+
+
+def read_results(workdir: storage.Path) -> dict[str, Any] | None:
+  """The content of results.json, or None; raises DamagedData."""
+  path = workdir / 'results.json'
+  found = files.read_json(path, 'step', 'metrics', 'pictures')
+  own = find_identity(workdir) if found else None
+  if own:
+    own.check(path, {'run': found.get('run', own.run)})
+  return found
+
+
+def find_identity(workdir: storage.Path) -> identity.Identity | None:
+  """The Identity of the run in a workdir; None for a new or an old run.
+
+  Where run.json is missing, the checkpoints tell.
+  """
+  if (workdir / 'run.json').exists():
+    return identity.read(workdir)
+  with checkpoint.Checkpoints(workdir / 'checkpoints') as checkpoints:
+    stamps = [r for r in map(checkpoints.record_of, checkpoints.steps())
+              if 'run' in r]
+  same = [s for s in stamps if s['run'] == stamps[-1]['run']]
+  return identity.Identity(
+      same[-1]['run'], *([s[name] for s in same] for name in ('config', 'data'))
+      ) if same else None
 
 
 def evaluated(workdir: storage.Path, config: Any) -> storage.Path:

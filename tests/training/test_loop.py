@@ -459,8 +459,8 @@ def test_validation_after_a_restart_knows_the_best(tmp_path, monkeypatch):
   straight = train.run(config, tmp_path / 'a')
   save = checkpoint.Checkpoints.save
 
-  def dying(self, state):
-    save(self, state)
+  def dying(self, state, logs=None):
+    save(self, state, logs)
     if self.directory.name == 'best' and state.step == 120:
       raise Killed
 

@@ -13,6 +13,7 @@ import pytest
 import swae_jax
 from swae_jax.commands import verify
 from swae_jax.training import train
+from swae_jax.workdir import folder
 import tiny
 
 OLD = sorted((pathlib.Path(__file__).parent / 'old').iterdir())
@@ -40,6 +41,8 @@ def test_it_goes_on(old, tmp_path, capsys):
   results = train.run(tiny.config(steps=12), workdir)
   assert results['step'] == 12
   assert 'resuming at step 10' in capsys.readouterr().out
+  assert folder.find_identity(workdir) and not any(
+      fault for _, fault in verify.verify(workdir))
   straight = train.run(tiny.config(steps=12), tmp_path / 'straight')
   for mine, theirs in zip(results['metrics'], straight['metrics'], strict=True):
     assert mine['name'] == theirs['name']

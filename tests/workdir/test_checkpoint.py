@@ -2,6 +2,7 @@
 import errno
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -172,6 +173,54 @@ def test_after_a_damaged_step_the_same_steps_are_saved(tmp_path):
       checkpoints.save(make_state(3))
     assert restored(tmp_path).step == 3
   assert names(tmp_path) == {'2', '3', 'corrupt-3', 'corrupt-3-1'}
+
+
+def test_the_step_inside_a_renamed_checkpoint_counts(tmp_path):
+  saved(tmp_path, make_state(1), make_state(2))
+  (tmp_path / '1').rename(tmp_path / '99')
+  assert restored(tmp_path).step == 2
+  said = []
+  with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
+    assert checkpoints.restore(make_state(), said.append).step == 2
+    checkpoints.put_right(said.append)
+  assert len(said) == 1 and 'checkpoint 99 holds step 1; moved to 1' in said[0]
+  assert names(tmp_path) == {'1', '2'}
+
+
+@pytest.mark.parametrize('odd', ['0014', '²', '-3', '1e5'])
+def test_what_only_looks_like_a_checkpoint_is_ignored(odd, tmp_path):
+  saved(tmp_path, make_state(1))
+  shutil.copytree(tmp_path / '1', tmp_path / odd)
+  assert restored(tmp_path).step == 1
+  saved(tmp_path, make_state(3))
+  assert names(tmp_path) == {'1', '3', odd}
+
+
+@pytest.mark.parametrize('make', [
+    lambda path: path.touch(), lambda path: path.symlink_to('nowhere')])
+def test_what_is_no_folder_is_refused(make, tmp_path):
+  make(tmp_path / 'checkpoints')
+  with pytest.raises(errors.DamagedData, match='must be a folder'):
+    checkpoint.Checkpoints(tmp_path / 'checkpoints')
+
+
+def test_the_first_checkpoint_is_read_before_it_is_believed(
+    tmp_path, monkeypatch):
+  monkeypatch.setattr(checkpoint, 'PAUSES', ())
+  save = ocp.CheckpointManager.save
+
+  def damaging(self, step, *args, **options):
+    save(self, step, *args, **options)
+    damage(tmp_path, step)
+
+  with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
+    with monkeypatch.context() as m:
+      m.setattr(ocp.CheckpointManager, 'save', damaging)
+      checkpoints.save(make_state(4))
+      with pytest.raises(errors.SaveFailed, match='4 is damaged'):
+        checkpoints.wait()
+    checkpoints.again()
+  assert restored(tmp_path).step == 4
 
 
 def test_what_kills_leave_is_cleared_away(tmp_path):
