@@ -11,7 +11,7 @@ import tiny_trained
 from swae_jax import __main__ as commands
 from swae_jax import errors
 from swae_jax import model as model_lib
-from swae_jax.commands import export
+from swae_jax.commands import export, verify
 from swae_jax.training import saved
 from swae_jax.workdir import digests
 import tiny
@@ -107,6 +107,22 @@ def test_the_digests_of_the_functions_lie_beside_them(ae, tmp_path):
     digest, name = line.split()
     content = (folder / name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == digest
+  verify.main([f'--model={folder}'])
+  for name in ('encode.bin', 'SHA256SUMS'):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:60] + b'?' + content[61:])
+    with pytest.raises(errors.DamagedData, match='1 damaged'):
+      verify.main([f'--model={folder}'])
+    (folder / name).write_bytes(content)
+
+
+def test_verify_reads_an_exported_file(ae, capsys):
+  _, path = ae
+  verify.main([f'--model={path}'])
+  assert capsys.readouterr().out.split() == [path.name, 'ok']
+  path.write_bytes(path.read_bytes()[:-1])
+  with pytest.raises(errors.DamagedData, match='1 damaged'):
+    verify.main([f'--model={path}'])
 
 
 @pytest.mark.parametrize('package, ending', [
