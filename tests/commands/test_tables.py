@@ -244,6 +244,18 @@ def test_a_damaged_cell_is_named_and_made_again(
   assert cell.read_text() == good
 
 
+@pytest.mark.parametrize('flags, words', [
+    ((), 'than the data that are there now'), (['--only_write'], 'than those')])
+def test_runs_on_different_data_are_not_mixed(flags, words, tmp_path, done):
+  shutil.copytree(done[0], tmp_path / 'copy')
+  path = tmp_path / 'copy' / SWAE / 'seed1' / 'results.json'
+  found = files.read_json(path)
+  found['data']['fingerprint']['classes'] = 9
+  files.write_json(path, found)
+  with pytest.raises(errors.UserError, match=f'{words}.*classes differ'):
+    command(tmp_path / 'copy', *flags)
+
+
 def test_other_options_are_not_mixed_and_not_overwritten(tmp_path):
   only = '--system=swae', '--seeds=0'
   command(tmp_path, *only)

@@ -174,6 +174,7 @@ def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
     print(listing(mine))
     return []
   failed = [] if flags.only_write else runs.work(mine)
+  runs.check_data(every)
   title, notes = heading(table, configs, flags, given)
   print('\n' + write(table, cells, title, notes, workdir))
   return failed

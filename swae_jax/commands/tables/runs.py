@@ -5,15 +5,18 @@ with which config.  Without cell.json the run has not ended.
 """
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+import json
 from typing import Any, NamedTuple
 
 import jax
 
 from swae_jax import errors
 from swae_jax.commands.tables.papers import base
-from swae_jax.training import build, choice, evaluation, resume, train
+from swae_jax.data import base as data_base
+from swae_jax.training import build, choice, evaluation, parts, resume, train
 from swae_jax.training import config as config_lib
-from swae_jax.workdir import files, lock, storage
+from swae_jax.workdir import files, folder, lock, storage
 
 # Errors that every other run would meet, too; they end the table.
 FATAL = errors.Stopped, errors.NotWritable, errors.SaveFailed
@@ -88,29 +91,46 @@ def shard(all_runs: Sequence[Run], index: int, count: int) -> Sequence[Run]:
   return all_runs[index::count]
 
 
-DAMAGED = object()
-
-
-def _read(path: Any, *keys: str) -> Any:
-  """The content of a JSON file, None if there is none, or DAMAGED."""
-  try:
-    found = files.read_json(path)
-  except (ValueError, errors.DamagedData):
-    return DAMAGED
-  if found is not None and not (
-      isinstance(found, dict) and found.keys() >= set(keys)):
-    return DAMAGED
-  return found
-
-
 def _cell(run: Run) -> Any:
-  return _read(run.workdir / 'cell.json', 'state', 'config', 'error')
+  return files.read_json(run.workdir / 'cell.json', 'state', 'config', 'error')
 
 
 def results(run: Run) -> dict[str, Any]:
   """{metric: its record} of a finished run."""
-  found = files.read_json(run.workdir / 'results.json') or {}
+  found = folder.read_results(run.workdir) or {'metrics': ()}
   return {m['name']: m for m in found['metrics']}
+
+
+def check_data(all_runs: Iterable[Run], load: bool = False) -> None:
+  """Refuses finished runs whose results are of different data.
+
+  Args:
+    all_runs: the runs of a table.
+    load: also compares with the data that are there now, if there are any.
+
+  Raises:
+    errors.UserError: the results of a run are not of the data of the others.
+  """
+  known = {}
+  for run in all_runs:
+    found = folder.read_results(run.workdir) if state(run)[0] == 'done' else {}
+    mine = (found or {}).get('data', {}).get('fingerprint')
+    if not mine:  # Version 0.1.0 recorded none.
+      continue
+    key = json.dumps({k: v for k, v in run.config.data.to_dict().items()
+                      if k not in parts.Folders._fields})
+    if key not in known:
+      known[key] = f'those of {run.workdir}', mine
+      if load:
+        with contextlib.suppress(errors.MissingData):
+          known[key] = 'the data that are there now', data_base.fingerprint(
+              parts.make('data', run.config))
+    where, expected = known[key]
+    if differ := resume.compare(mine, expected):
+      raise errors.UserError(
+          f'{run.workdir} has results of other data than {where}: '
+          f'{", ".join(differ)} differ; give the data of the run by '
+          '--data_dir, or another --workdir')
 
 
 def state(run: Run) -> tuple[str, str]:
@@ -119,8 +139,9 @@ def state(run: Run) -> tuple[str, str]:
   The state is done, diverged, failed, begun or missing, or 'other options' if
   the run ended with options that compute another run.
   """
-  cell = _cell(run)
-  if cell is DAMAGED:
+  try:
+    cell = _cell(run)
+  except errors.DamagedData:
     return 'begun', 'cell.json is damaged; the same command makes it again'
   if cell is None:
     begun = (run.workdir / 'config.json').exists()
@@ -130,11 +151,12 @@ def state(run: Run) -> tuple[str, str]:
     return 'other options', '; '.join(
         f'{k} is {old!r} there and {new!r} here'
         for k, (old, new) in list(differ.items())[:3])
-  found = _read(run.workdir / 'results.json', 'metrics')
-  if cell['state'] == 'done' and (found is None or found is DAMAGED):
-    return 'begun', '' if found is None else (
-        'results.json is damaged; delete it, and the same command makes it '
-        'again')
+  try:
+    lost = cell['state'] == 'done' and folder.read_results(run.workdir) is None
+  except errors.DamagedData as e:
+    return 'begun', str(e)
+  if lost:
+    return 'begun', ''
   return cell['state'], cell['error']
 
 
@@ -168,9 +190,11 @@ def _fail(run: Run, error: Exception) -> None:
   """Prints why a run failed, and records it unless the run had ended."""
   _, why = errors.explain(error)
   print(f'failed: {why}', flush=True)
-  cell = _cell(run)
-  done = isinstance(cell, dict) and cell['state'] == 'done'
-  if not done and not isinstance(error, errors.Busy):  # Another process has it.
+  with contextlib.suppress(errors.DamagedData):
+    cell = _cell(run)
+    if cell and cell['state'] == 'done':
+      return
+  if not isinstance(error, errors.Busy):  # Another process has it.
     _end(run, 'failed', why)
 
 
@@ -179,6 +203,7 @@ def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
 
   The seeds of a cell, one after the other, share data and compiled functions.
   """
+  check_data(all_runs, load=True)
   failed, reuse, name = [], None, None
   for i, run in enumerate(all_runs):
     if ended(run):
