@@ -203,3 +203,11 @@ def test_the_best_state_of_an_abandoned_course_is_dropped(tmp_path, config):
   made.train.steps = 5
   assert train.run(made, tmp_path)['evaluated_step'] == 5
   assert not list((tmp_path / 'best').iterdir()) and not faults(tmp_path)
+  # Validation losses of states that are lost keep no later one from being best.
+  made.train.steps, made.optimizers.model.learning_rate = 8, 10.
+  train.run(made, tmp_path, allow_config_change=True)
+  losses = {row['step']: row['loss'] for row in map(
+      json.loads, (tmp_path / 'valid.jsonl').read_text().splitlines())}
+  assert losses[4] < min(losses[6], losses[8])
+  best, = (tmp_path / 'best').iterdir()
+  assert best.name in ('6', '8')
