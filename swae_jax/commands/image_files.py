@@ -3,7 +3,6 @@ import io
 import math
 import pathlib
 from typing import Any
-import zipfile
 
 import numpy as np
 from PIL import Image
@@ -11,7 +10,7 @@ from PIL import Image
 from swae_jax import errors
 from swae_jax.data import base as data_base
 from swae_jax.data import celeba, folder
-from swae_jax.data.formats import pictures
+from swae_jax.data.formats import arrays, pictures
 from swae_jax.workdir import files
 
 ARRAYS = ('.npz', '.npy')
@@ -30,12 +29,8 @@ def read_array(path: pathlib.Path, key: str) -> tuple[np.ndarray, list[str]]:
     numbers.
   """
   try:
-    with open(path, 'rb') as file:
-      found = np.load(file)
-      if isinstance(found, np.ndarray):
-        found = {key: found}
-      found = dict(found)
-  except (ValueError, EOFError, TypeError, zipfile.BadZipFile) as e:
+    found = {name or key: array for name, array in arrays.read(path).items()}
+  except Exception as e:  # Damaged files raise almost anything.
     raise errors.DamagedData(f'{path}: no array can be read ({e})') from e
   names = found.pop('names', None)
   if key not in found and len(found) != 1:
@@ -88,8 +83,7 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
   if path.is_dir() or path.suffix.lower() == '.zip':
     found = pictures.find(path)
   else:
-    found = pictures.Pictures(
-        path.parent, [path.name], lambda name: path.read_bytes(), '')
+    found = pictures.one(path)
   if not found.names:
     raise errors.MissingData(
         f'{path} has no pictures ({", ".join(pictures.SUFFIXES)})')
@@ -102,8 +96,8 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
                        pictures.full_box)
 
   def read(i):
-    return pictures.with_image(found, found.names[i],
-                           lambda image: fitted(image, found.names[i]))
+    return pictures.with_image(found, found.names[i], channels,
+                               lambda image: fitted(image, found.names[i]))
 
   def fitted(image, name):
     if image.size == (width, height):

@@ -65,8 +65,27 @@ def test_one_folder_serves_both_sets(tmp_path, files):
 
 def test_the_other_set_is_not_taken_for_it(tmp_path, files):
   write(tmp_path, files['mnist'])
-  with pytest.raises(errors.DamagedData, match='train-images.*sha256'):
+  with pytest.raises(errors.UserError, match=(
+      'train-images.* is of mnist, and not of fashion_mnist; keep')) as e:
     mnist.make_fashion(dir=str(tmp_path))
+  assert e.value.code == 2  # Nothing is damaged, and nothing to be deleted.
+
+
+@pytest.mark.parametrize('place, name', [
+    ('MNIST/raw/{}', '{}'), ('MNIST/raw/{}', '{}.gz'), ('raw/{}', '{}'),
+    ('mnist/MNIST/raw/{}', '{}'), ('{}', 'dotted'), ('mnist/{}', 'dotted'),
+    ('{0}/{0}', '{}')])
+def test_the_layouts_of_others_are_known(tmp_path, files, place, name):
+  for file, content in files['mnist'].items():
+    form = name.format(file).replace('dotted', file.replace('-idx', '.idx'))
+    path = tmp_path / (place.replace('{0}/{0}', f'{file}/{form}')
+                       .format(form))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        gzip.compress(content) if form.endswith('.gz') else content)
+  # Files of the other set do not stand in the way.
+  write(tmp_path / 'FashionMNIST', files['fashion_mnist'])
+  assert len(mnist.make(dir=str(tmp_path)).train.labels) == TRAIN - VALID
 
 
 def test_provenance_goes_into_a_record(tmp_path, files):
