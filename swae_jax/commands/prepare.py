@@ -147,8 +147,10 @@ def report(dataset: base.Dataset) -> str:
   counts = ', '.join(f'{len(split.images):,} {name}' for name, split in zip(
       ('train', 'valid', 'test'), dataset[1:4], strict=True))
   shape = 'x'.join(map(str, dataset.train.images.shape[1:]))
-  return (f'{dataset.name}: {counts}, {shape}\n'
-          f'difference from the full set: {dataset.provenance["difference"]}')
+  return '\n'.join((
+      f'{dataset.name}: {counts}, {shape}',
+      f'difference from the full set: {dataset.provenance["difference"]}',
+      *dataset.provenance.get('read', ())))
 
 
 def _parser() -> cli.Parser:

@@ -126,6 +126,8 @@ class Console:
         ('steps', f'{run.steps} of {config.train.batch_size} examples; '
          f'{f"resuming at step {step}" if step else "new run"}')):
       self.line(f'{name:<10}{text}')
+    for line in dataset.provenance.get('read', ()):
+      self.line(f'{"":<10}{line}')
     self.table(parameters(state.variables),
                ('parameters', 'tensors', 'numbers'))
     self.begin(step, run.steps, config.train.batch_size)
