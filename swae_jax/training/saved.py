@@ -2,6 +2,7 @@
 from collections.abc import Mapping
 import hashlib
 import json
+import math
 from typing import Any, NamedTuple
 
 from swae_jax import errors
@@ -80,5 +81,7 @@ def system(about: Mapping[str, Any]) -> tuple[base.System, base.Variables]:
   given = about['input']
   spec = base.Spec(tuple(given['shape']), given['bounded'], given['binarize'],
                    about['steps_per_epoch'])
-  made = build.system(choice.chosen(about['config']), spec)
+  config, _ = build.fitted(choice.chosen(about['config']),
+                           given.get('examples', math.inf))
+  made = build.system(config, spec)
   return made, step_lib.variable_shapes(made, spec.shape)

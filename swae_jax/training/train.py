@@ -37,7 +37,7 @@ def run(config: Any, workdir: Any = '',
   console = console_lib.Console(quiet=not first)
   changes = {} if restart else resume.check(
       config, workdir, allow_config_change)
-  this = reuse._replace(config=config) if reuse else build.build(config)
+  this = build.again(reuse, config) if reuse else build.build(config)
   results = None if restart else _finished(this, workdir)
   if results:
     console.finished(results, workdir)

@@ -128,8 +128,8 @@ def _in_folder(path):
   for name in names:
     if found[name][0] > MOST_BYTES:
       raise errors.DamagedData(
-          f'{path}: {name} has {found[name][0]:,} bytes, too many for a picture '
-          f'(at most {MOST_BYTES:,}): remove it')
+          f'{path}: {name} has {found[name][0]:,} bytes, too many for a '
+          f'picture (at most {MOST_BYTES:,}): remove it')
   return Pictures(path, names, lambda name: _content(path / name),
                   _digest([(name, *found[name]) for name in names]),
                   left_out, {})
