@@ -98,6 +98,20 @@ def chain(error: BaseException | None) -> list[BaseException]:
   return found
 
 
+def printable(text: Any, lines: bool = False) -> str:
+  r"""Text for a terminal: names of others may hold what terminals obey.
+
+  Characters that cannot be seen become escapes such as \x1b, and so do line
+  breaks, unless `lines` is true.
+  """
+  text = str(text)
+  if text.isprintable():
+    return text
+  return ''.join(
+      c if c.isprintable() or lines and c == '\n'
+      else c.encode('unicode_escape').decode() for c in text)
+
+
 def is_full(error: BaseException) -> bool:
   """Whether the disk was full.  TensorStore tells it only in its text."""
   return any(getattr(e, 'errno', None) in FULL
@@ -171,8 +185,7 @@ def end(error: BaseException, folder: Any = None,
       text += f'; the traceback is in {write_traceback(error, folder)}'
     except OSError:  # The disk is full.
       text += '; --verbose shows the traceback'
-  # A path may hold bytes that the terminal's encoding lacks.
-  text = text.encode(errors='backslashreplace').decode()
+  text = printable(text)
   print(f'swae_jax: {text}', file=sys.stderr, flush=True)
   sys.exit(code)
 

@@ -129,8 +129,9 @@ def check(flags: argparse.Namespace, parser: cli.Parser) -> None:
   _check_output(flags.action, flags.output, parser)
   if 'input' not in flags:
     return
-  if not flags.input.exists():
-    raise errors.MissingData(f'--input={flags.input}: it is not there')
+  if not (flags.input.is_file() or flags.input.is_dir()):
+    raise errors.MissingData(f'--input={flags.input}: it is not there, or is '
+                             'no plain file')
   if flags.input.resolve() == flags.output.resolve():
     parser.error('--input and --output are the same')
   pictured = flags.action in TAKE_PICTURES
@@ -160,4 +161,5 @@ def main(argv: list[str]) -> None:
   flags = parser.parse_args(argv)
   check(flags, parser)
   with cli.user_paths():
-    print(ACTIONS[flags.action](cli.load(flags), flags))
+    print(errors.printable(ACTIONS[flags.action](cli.load(flags), flags),
+                           lines=True))

@@ -75,7 +75,7 @@ def main(argv: list[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   damaged = []
   for what, fault in verify(storage.path(workdir).expanduser()):
-    print(f'{what:24}{fault or "ok"}', flush=True)
+    print(errors.printable(f'{what:24}{fault or "ok"}'), flush=True)
     if fault:
       damaged.append(what)
   if damaged:

@@ -167,7 +167,7 @@ def _end(run: Run, how: str, error: str = '') -> None:
 def _fail(run: Run, error: Exception) -> None:
   """Prints why a run failed, and records it unless the run had ended."""
   _, why = errors.explain(error)
-  print(f'failed: {why}', flush=True)
+  print(f'failed: {errors.printable(why)}', flush=True)
   cell = _cell(run)
   done = isinstance(cell, dict) and cell['state'] == 'done'
   if not done and not isinstance(error, errors.Busy):  # Another process has it.
@@ -183,7 +183,8 @@ def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
   for i, run in enumerate(all_runs):
     if ended(run):
       continue
-    print(f'\nrun {i + 1} of {len(all_runs)}: {run.workdir}', flush=True)
+    print(f'\nrun {i + 1} of {len(all_runs)}: '
+          f'{errors.printable(run.workdir)}', flush=True)
     try:
       if reuse is None or name != run.name:
         reuse, name = build.build(run.config), run.name
@@ -192,7 +193,7 @@ def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
     except FATAL:
       raise
     except errors.Diverged as e:
-      print(f'diverged: {e}', flush=True)
+      print(f'diverged: {errors.printable(e)}', flush=True)
       _end(run, 'diverged', str(e))
     except (errors.UserError, jax.errors.JaxRuntimeError) as e:
       _fail(run, e)

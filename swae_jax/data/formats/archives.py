@@ -9,7 +9,7 @@ import gzip
 import pathlib
 import stat
 import tarfile
-from typing import IO, Any
+from typing import Any
 import zipfile
 
 from swae_jax import errors
@@ -23,7 +23,7 @@ AGAIN = 'fetch the file again, or pack its files anew'
 class Limited:
   """A file that refuses to give more than `most` bytes."""
 
-  def __init__(self, file: IO[bytes], most: int):
+  def __init__(self, file: Any, most: int):
     self._file, self._most, self._left = file, most, most
 
   def read(self, size: int = -1) -> bytes:
@@ -121,7 +121,8 @@ def read_tar(path: pathlib.Path, names: Container[str],
     file.seek(0)
     inner: Any = gzip.GzipFile(fileobj=file) if packed else file
     # tarfile reads a long header whole, so the limit is below it.
-    with tarfile.open(fileobj=Limited(inner, most), mode='r|') as tar:
+    limited: Any = Limited(inner, most)
+    with tarfile.open(fileobj=limited, mode='r|') as tar:
       for member in tar:
         name = pathlib.PurePosixPath(member.name).name
         fault = fault_of_name(member.name)
@@ -133,5 +134,6 @@ def read_tar(path: pathlib.Path, names: Container[str],
         if fault:
           raise ValueError(f'{member.name!r} is refused: {fault}')
         if name in names:
-          contents[name] = tar.extractfile(member).read()
+          content: Any = tar.extractfile(member)
+          contents[name] = content.read()
   return contents

@@ -97,6 +97,6 @@ def loads(content: bytes, encoding: str = 'ASCII') -> Any:
   for opcode, argument, at in pickletools.genops(content):
     if opcode.name not in OPCODES:
       raise pickle.UnpicklingError(f'the pickle has {opcode.name} at {at}')
-    if 'PUT' in opcode.name and int(argument) > MEMO:
+    if 'PUT' in opcode.name and int(argument or 0) > MEMO:
       raise pickle.UnpicklingError(f'the pickle numbers objects to {argument}')
   return _Arrays(io.BytesIO(content), encoding=encoding).load()

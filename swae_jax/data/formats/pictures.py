@@ -212,19 +212,17 @@ def _low_bytes(image, content):
   Pillow's readers take the high bytes; those for the other order of bytes take
   the low ones.
   """
-  if image.mode not in ('RGB', 'RGBA') or not image.tile:
+  # A tile has the name of its reader alone, or at the head of more arguments.
+  args: Any = image.tile[0][3] if image.tile else ''
+  name = args[0] if isinstance(args, tuple) else args
+  if image.mode not in ('RGB', 'RGBA') or (
+      name not in [f'{image.mode};16{order}' for order in WIDE]):
     return None
-  raw = lambda tile: tile[3] if isinstance(tile[3], str) else tile[3][0]
-  if not str(raw(image.tile[0])).startswith(f'{image.mode};16'):
-    return None
+  other = name[:-1] + WIDE[name[-1]]
   with _opened(content) as low:
-    tiles = []
-    for tile in low.tile:
-      old = raw(tile)
-      new = old[:-1] + WIDE[old[-1]]
-      tiles.append((*tile[:3], new if isinstance(tile[3], str)
-                    else (new, *tile[3][1:])))
-    low.tile = [type(image.tile[0])(*tile) for tile in tiles]
+    tiles: list[Any] = low.tile
+    low.tile = [type(tile)(*tile[:3], (other, *tile[3][1:]) if isinstance(
+        tile[3], tuple) else other) for tile in tiles]
     return np.asarray(low)
 
 
