@@ -230,8 +230,8 @@ def test_what_the_list_and_the_pictures_do_not_share_is_said(folder):
   write_lists(folder, [*ROWS[1:], ('000099.jpg', 0, 1)])
   first, *rest = make(folder, size=8).provenance['read']
   assert first == '9 pictures read'
-  assert '1 not in list_eval_partition.txt (such as img' in rest[0]
-  assert '1 in list_eval_partition.txt without a picture (such as 000099' in (
+  assert '1 (not in list_eval_partition.txt): img' in rest[0]
+  assert '1 (in list_eval_partition.txt without a picture): 000099' in (
       rest[0])
 
 

@@ -156,9 +156,9 @@ def test_what_was_read_and_left_out_is_said_from_the_cache_too(tmp_path):
   for i in range(2):
     d = make(tmp_path, size=4)
     assert d.provenance['read'][:2] == [
-        '31 pictures read', 'converted: 1 grey made colour (such as grey.png)']
-    assert d.provenance['read'][2:] == ['left out: 1 .txt, not read (such as '
-                                        'note.txt)'] * i
+        '31 pictures read', 'converted: 1 (grey made colour): grey.png']
+    assert d.provenance['read'][2:] == ['left out: 1 (.txt, not read): note.txt'
+                                        ] * i
     (tmp_path / 'note.txt').touch()
 
 

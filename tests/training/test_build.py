@@ -33,7 +33,7 @@ def test_the_folder_config_fits_few_pictures(few, setting, option):
   assert run.config.train.batch_size == own[option] == run.system.examples == 24
   assert run.steps_per_epoch == 1
   assert run.dataset.provenance['read'] == [
-      '30 pictures read', 'converted: 30 grey made colour (such as 0.png)',
+      '30 pictures read', 'converted: 30 (grey made colour): 0.png, ...',
       'config.train.batch_size is 24, since there are 24 training images',
       f'config.system.{run.config.system.name}.{option} is 24, since there are '
       '24 training images']

@@ -145,7 +145,7 @@ def _walk(path, left_out):
     folder = folders.pop() if folders else links.pop(0)
     at = os.stat(path / folder)
     if (at.st_dev, at.st_ino) in seen:
-      left_out.setdefault('links to folders that are read anyway', []).append(
+      left_out.setdefault('a link to a folder that is read anyway', []).append(
           folder)
       continue
     seen.add((at.st_dev, at.st_ino))
@@ -162,7 +162,7 @@ def _walk(path, left_out):
       try:
         status = entry.stat()
       except OSError:
-        left_out.setdefault('links to nothing', []).append(name)
+        left_out.setdefault('a link to nothing', []).append(name)
         continue
       if stat.S_ISDIR(status.st_mode):
         (links if entry.is_symlink() else folders).append(name)
@@ -313,7 +313,7 @@ def summary(found: Pictures, count: int) -> list[str]:
   for what, groups in (('converted', changed), ('left out', found.left_out)):
     if groups:
       lines.append(f'{what}: ' + '; '.join(
-          f'{len(names):,} {why} (such as {min(names)})'
+          f'{len(names):,} ({why}): {min(names)}{", ..." * (len(names) > 1)}'
           for why, names in sorted(groups.items())))
   return lines
 

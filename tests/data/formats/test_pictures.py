@@ -195,7 +195,7 @@ def test_16_bits_are_scaled_to_8_and_not_cut(tmp_path, channels):
   wide[0, 0], wide[0, 1] = 65535, 255  # 255 is nearer to 1 than to 0.
   x, said = decoded(tmp_path, 'a.png', png16(wide), 6, min(channels, 3))
   np.testing.assert_array_equal(x, np.rint(wide[..., :3] / 257))
-  assert '1 16 bits a channel, scaled to 8 (such as a.png)' in said[0]
+  assert '1 (16 bits a channel, scaled to 8): a.png' in said[0]
   assert ('transparency dropped' in said[0]) == (channels == 4)
 
 
@@ -240,12 +240,12 @@ def test_all_that_is_left_out_is_said(tmp_path):
   assert found.names == ['in/a.png', 'in/k.png']
   pictures.decode(found, found.names, how(4))
   assert pictures.summary(found, 2) == [
-      '2 pictures read', 'left out: 2 .svg, not read (such as in/b.svg); '
-      '2 hidden, or made by a system (such as in/.d.png); '
-      '2 links to folders that are read anyway (such as in/g); '
-      '2 links to nothing (such as in/e.png); '
-      '2 neither file nor folder (such as in/i.png); '
-      '1 no suffix, not read (such as in/README)']
+      '2 pictures read', 'left out: 2 (.svg, not read): in/b.svg, ...; '
+      '2 (a link to a folder that is read anyway): in/g, ...; '
+      '2 (a link to nothing): in/e.png, ...; '
+      '2 (hidden, or made by a system): in/.d.png, ...; '
+      '2 (neither file nor folder): in/i.png, ...; '
+      '1 (no suffix, not read): in/README']
 
 
 def test_a_folder_behind_a_link_is_read_once(tmp_path):
@@ -258,7 +258,8 @@ def test_a_folder_behind_a_link_is_read_once(tmp_path):
   os.symlink('z', inside / 'a')  # The folder itself counts, not its link.
   found = pictures.find(inside)
   assert found.names == ['b/a.png', 'z/a.png']
-  assert found.left_out == {'links to folders that are read anyway': ['a', 'c']}
+  assert found.left_out == {
+      'a link to a folder that is read anyway': ['a', 'c']}
 
 
 def bomb(width, height):
