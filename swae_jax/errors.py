@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+LONGEST = 2000  # Letters of an error.
 # The extra that installs a module, as setup.cfg has it.
 EXTRAS = {
     'array_record': 'tfds', 'gcsfs': 'gcs', 'importlib_resources': 'tfds',
@@ -186,6 +187,8 @@ def end(error: BaseException, folder: Any = None,
     except OSError:  # The disk is full.
       text += '; --verbose shows the traceback'
   text = printable(text)
+  if len(text) > LONGEST:  # A name may be longer than a screen.
+    text = f'{text[:LONGEST // 2]} ... {text[-LONGEST // 2:]}'
   print(f'swae_jax: {text}', file=sys.stderr, flush=True)
   sys.exit(code)
 

@@ -29,6 +29,14 @@ def test_an_error_is_one_line_whatever_it_names(evil, capsys):
   assert text[:-1].isprintable()
 
 
+def test_a_very_long_error_is_cut_in_the_middle(capsys):
+  with pytest.raises(SystemExit):
+    errors.end(errors.UserError(f'a {"x" * 99999} z'))
+  text = capsys.readouterr().err
+  assert text.startswith('swae_jax: a ') and text.endswith(' z\n')
+  assert len(text) < 2100
+
+
 def test_a_run_of_others_has_plain_output(capsys):
   console = console_lib.Console()
   for evil in EVIL:

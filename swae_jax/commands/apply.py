@@ -42,7 +42,10 @@ def _read(model: 'Model', flags: argparse.Namespace
     return image_files.read_array(flags.input, 'images')
   resize = image_files.resizing(
       model.saved.about['config'], model.shape, flags.crop)
-  return image_files.read_pictures(flags.input, model.shape, resize)
+  x, names, read = image_files.read_pictures(flags.input, model.shape, resize)
+  for line in read[1:]:  # What was converted, and what was left out.
+    print(f'{errors.printable(flags.input)}: {errors.printable(line)}')
+  return x, names
 
 
 def encode(model: 'Model', flags: argparse.Namespace) -> str:

@@ -1,4 +1,5 @@
 """Reads and writes files of pictures and of codes, each with a name."""
+import collections
 import io
 import math
 import pathlib
@@ -30,6 +31,8 @@ def read_array(path: pathlib.Path, key: str) -> tuple[np.ndarray, list[str]]:
   """
   try:
     found = {name or key: array for name, array in arrays.read(path).items()}
+  except errors.UserError:
+    raise
   except Exception as e:  # Damaged files raise almost anything.
     raise errors.DamagedData(f'{path}: no array can be read ({e})') from e
   names = found.pop('names', None)
@@ -69,7 +72,8 @@ def resizing(config: dict[str, Any], shape: tuple[int, ...], crop: str | None
 
 
 def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
-                  how: pictures.Resize | None) -> tuple[np.ndarray, list[str]]:
+                  how: pictures.Resize | None
+                  ) -> tuple[np.ndarray, list[str], list[str]]:
   """The pictures of a folder, of a zip file or of one file, and their names.
 
   Args:
@@ -78,7 +82,7 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
     how: how to resize pictures of another size; None refuses them.
 
   Returns:
-    uint8 [N, H, W, C], and N names.
+    uint8 [N, H, W, C], N names, and lines on what was read and left out.
   """
   if path.is_dir() or path.suffix.lower() == '.zip':
     found = pictures.find(path)
@@ -109,7 +113,8 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
           ' it')
     return pictures.resized(image, how)
 
-  return pictures.decode_all(len(found.names), exact, read), found.names
+  x = pictures.decode_all(len(found.names), exact, read)
+  return x, found.names, pictures.summary(found, len(x))
 
 
 def pixels(x: np.ndarray) -> np.ndarray:
@@ -123,7 +128,12 @@ def paths(output: pathlib.Path, names: list[str]) -> list[pathlib.Path]:
   short = [name.rpartition('.')[0] if name.lower().endswith(pictures.SUFFIXES)
            else name for name in names]
   unique = len(set(short)) == len(short)
-  found = [output / f'{name}.png' for name in (short if unique else names)]
+  found = [output / f'{errors.printable(name)}.png'
+           for name in (short if unique else names)]
+  if len(set(found)) < len(found):
+    twice, _ = collections.Counter(names).most_common(1)[0]
+    raise errors.UserError(
+        f'two images have the name {twice!r}: end --output in .npz or .png')
   for name, path in zip(names, found, strict=True):
     if '\0' in name or not path.resolve().is_relative_to(output.resolve()):
       raise errors.UserError(f'the name {name!r} leads out of {output}')

@@ -61,6 +61,8 @@ def npz(path: str | os.PathLike[str], *keys: str,
   try:
     found = arrays.read(path, keys, most)
     return [found[key] for key in keys]
+  except errors.UserError:
+    raise
   except Exception as e:  # Damaged files raise almost anything.
     raise errors.DamagedData(
         f'{path}: no npz file with {", ".join(keys)} ({e}): fetch the file '
