@@ -112,8 +112,10 @@ def _listed(path, dir, how, made, cache_dir):
   images = pictures.kept(cache_dir, 'celeba', {**made, 'names': names}, found,
                          [member[name] for name in names], how)
   return _dataset(images, np.bincount(parts, minlength=3), difference, {
-      path.name: {'path': str(path), 'sha256_of_listing': found.digest},
-      listed.name: {'path': str(listed), 'sha256': files.digest(listed)}},
+      path.name: {'path': files.record(path),
+                  'sha256_of_listing': found.digest},
+      listed.name: {'path': files.record(listed),
+                    'sha256': files.digest(listed)}},
       made, pictures.summary(found, len(names)))
 
 
@@ -213,7 +215,8 @@ def _prepared(folder, how, made, cache_dir):
            else f'{sum(sizes):,} of {sum(SIZES):,} pictures')
   return _dataset(
       images, sizes, f'{known}, in the order of tensorflow-datasets',
-      {info.name: {'path': str(info), 'sha256': files.digest(info)}}, made, [])
+      {info.name: {'path': files.record(info),
+                   'sha256': files.digest(info)}}, made, [])
 
 
 def _dataset(images, sizes, difference, origin, made, read):

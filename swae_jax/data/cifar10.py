@@ -87,7 +87,7 @@ def _dataset(name, path, classes, records, digests, difference):
       binarize=False, bounded=True, classes=len(classes),
       provenance={
           'source': path.name,
-          'files': {path.name: {'path': str(path), **digests}},
+          'files': {path.name: {'path': files.record(path), **digests}},
           'difference': f'{difference}; those behind the first {TRAIN:,} of '
                         'all training images are the validation split'}))
 

@@ -44,7 +44,8 @@ def make(*, dir: str = '') -> base.Dataset:
       provenance={
           'source': path.name,
           'read': read,
-          'files': {path.name: {'path': str(path), 'sha256_32x32': SHA256}},
+          'files': {path.name: {'path': files.record(path),
+                                'sha256_32x32': SHA256}},
           'difference': 'none: the full set, means of 4x4 pixels rounded to 8 '
                         f'bits; split {TRAIN}/{VALID}/{len(parts[2])}, '
                         f'permuted with seed {SPLIT_SEED}'}))

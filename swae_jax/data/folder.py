@@ -71,7 +71,7 @@ def make(*, dir: str = '', size: options.Count = 64,
       'folder', *splits, binarize=False, bounded=True,
       classes=max(1, len(classes)), provenance={
           'source': 'folder', **made,
-          'files': {'pictures': {'path': str(path),
+          'files': {'pictures': {'path': files.record(path),
                                  'sha256_of_listing': found.digest}},
           'classes': classes,
           'read': pictures.summary(found, len(found.names)),

@@ -80,7 +80,8 @@ def _make(name, dir, binarize):
       binarize=False, bounded=True, classes=10,
       provenance={
           'source': source,
-          'files': {file: {'path': str(path), 'bytes': size, 'sha256': sha256}
+          'files': {file: {'path': files.record(path), 'bytes': size,
+                           'sha256': sha256}
                     for path, (file, (size, sha256))
                     in zip(paths, FILES[name].items(), strict=True)},
           'difference': 'none: the full set; the last 10,000 training images '

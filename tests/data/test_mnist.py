@@ -93,7 +93,8 @@ def test_provenance_goes_into_a_record(tmp_path, files):
   found = json.loads(json.dumps(mnist.make(dir=str(tmp_path)).provenance))
   assert {file: (entry['bytes'], entry['sha256'])
           for file, entry in found['files'].items()} == mnist.FILES['mnist']
-  assert all(os.path.isfile(e['path']) for e in found['files'].values())
+  assert all(os.path.isfile(os.path.expanduser(e['path']))
+             for e in found['files'].values())
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -119,4 +120,8 @@ def test_no_folder_is_not_the_current_one(tmp_path, files, monkeypatch):
 def test_home_is_understood(tmp_path, files, monkeypatch):
   write(tmp_path / 'sets', files['mnist'])
   monkeypatch.setenv('HOME', str(tmp_path))
-  assert len(mnist.make(dir='~/sets').train.labels) == TRAIN - VALID
+  d = mnist.make(dir='~/sets')
+  assert len(d.train.labels) == TRAIN - VALID
+  # A run does not tell who trained it.
+  assert {os.path.dirname(file['path'])
+          for file in d.provenance['files'].values()} == {'~/sets'}

@@ -25,6 +25,14 @@ def find(name: str, dir: str, *choices: str) -> pathlib.Path | None:
   return None
 
 
+def record(path: pathlib.Path) -> str:
+  """A path as a run keeps it; ~ stands for the home folder, which has a name.
+  """
+  home = os.path.expanduser('~')
+  return f'~{str(path).removeprefix(home)}' if path.is_relative_to(
+      home) and os.path.dirname(home) != home else str(path)
+
+
 def missing(name: str, dir: str, needed: str) -> errors.MissingData:
   """The error for a missing file, with its name, the folders and a remedy."""
   where = ' nor in '.join(str(folder) for folder in folders(name, dir))

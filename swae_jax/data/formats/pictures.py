@@ -34,7 +34,6 @@ SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.gif', '.tif', '.tiff',
 MODES = {1: 'L', 3: 'RGB'}
 CHUNK = 64  # Pictures of a task; a task costs more than one small picture.
 MOST_BYTES = 1 << 28  # Of the file of one picture.
-MOST_PIXELS = 1 << 27  # Of one picture; Pillow's own limit may be lower.
 # Folders and files that systems make beside pictures.
 SYSTEM = ('.', '__MACOSX', '@eaDir')
 HIDDEN = 'hidden, or made by a system'
@@ -193,15 +192,15 @@ def _eight_bits(image, content, changes):
   """The image with 8 bits a channel: Pillow cuts 16-bit colours in silence."""
   if image.mode.startswith('I;16') or (
       image.mode == 'I' and image.format in ('PNG', 'PPM')):
-    values, mode = np.asarray(image).astype(np.float64), 'L'
+    values, mode = np.asarray(image).astype(np.uint32), 'L'
   elif image.mode.startswith(('I', 'F')):
     raise ValueError(f'mode {image.mode}: more than 16 bits a channel')
   elif (low := _low_bytes(image, content)) is not None:
-    values, mode = np.asarray(image) * 256. + low, image.mode
+    values, mode = np.asarray(image) * np.uint32(256) + low, image.mode
   else:
     return image
   changes.append('16 bits a channel, scaled to 8')
-  made = Image.fromarray(np.rint(values / 257).astype(np.uint8), mode)
+  made = Image.fromarray(((values + 128) // 257).astype(np.uint8), mode)
   made.info = {k: v for k, v in image.info.items() if k == 'exif'}
   return made
 
@@ -252,9 +251,6 @@ def _plain(content, channels):
   """The first frame of a picture in MODES[channels], and what was changed."""
   changes = []
   with _opened(content) as image:
-    if image.width * image.height > MOST_PIXELS:
-      raise ValueError(f'{image.width}x{image.height} pixels, at most '
-                       f'{MOST_PIXELS:,} are allowed')
     if getattr(image, 'is_animated', False):
       changes.append('several frames, the first taken')
     made = _eight_bits(image, content, changes)
