@@ -192,15 +192,19 @@ def _eight_bits(image, content, changes):
   """The image with 8 bits a channel: Pillow cuts 16-bit colours in silence."""
   if image.mode.startswith('I;16') or (
       image.mode == 'I' and image.format in ('PNG', 'PPM')):
-    values, mode = np.asarray(image).astype(np.uint32), 'L'
+    values = np.asarray(image).astype(np.uint16)
+    high, low = ((values >> n).astype(np.uint8) for n in (8, 0))
   elif image.mode.startswith(('I', 'F')):
     raise ValueError(f'mode {image.mode}: more than 16 bits a channel')
   elif (low := _low_bytes(image, content)) is not None:
-    values, mode = np.asarray(image) * np.uint32(256) + low, image.mode
+    high = np.asarray(image)
   else:
     return image
   changes.append('16 bits a channel, scaled to 8')
-  made = Image.fromarray(((values + 128) // 257).astype(np.uint8), mode)
+  # (256 high + low) / 257 is high + (low - high) / 257, which is rounded here.
+  rounded = (high + ((low > high) & (low - high > 128))
+             - ((high > low) & (high - low > 128)))
+  made = Image.fromarray(rounded)
   made.info = {k: v for k, v in image.info.items() if k == 'exif'}
   return made
 

@@ -192,7 +192,7 @@ def decoded(tmp_path, name, content, size, channels):
 def test_16_bits_are_scaled_to_8_and_not_cut(tmp_path, channels):
   wide = np.random.default_rng(0).integers(
       1 << 16, size=(6, 6, channels), dtype=np.uint16)
-  wide[0, 0], wide[0, 1] = 65535, 255  # 255 is nearer to 1 than to 0.
+  wide[0, :4] = np.array([65535, 0, 128, 129])[:, None]  # 129 is nearer to 257.
   x, said = decoded(tmp_path, 'a.png', png16(wide), 6, min(channels, 3))
   np.testing.assert_array_equal(x, np.rint(wide[..., :3] / 257))
   assert '1 (16 bits a channel, scaled to 8): a.png' in said[0]
