@@ -29,6 +29,11 @@ def test_an_error_is_one_line_whatever_it_names(evil, capsys):
   assert text[:-1].isprintable()
 
 
+def test_a_traceback_is_private(tmp_path):
+  path = errors.write_traceback(ValueError('x'), tmp_path)
+  assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_very_long_error_is_cut_in_the_middle(capsys):
   with pytest.raises(SystemExit):
     errors.end(errors.UserError(f'a {"x" * 99999} z'))

@@ -263,9 +263,9 @@ def shown(value: Any) -> str:
 
 def visible(value: Any) -> Any:
   """A text of the page without characters that cannot be seen."""
-  if isinstance(value, str) and not isinstance(value, markupsafe.Markup):
-    return errors.printable(value, lines=True)
-  return value
+  if isinstance(value, markupsafe.Markup):
+    return value
+  return errors.printable(value, lines=True)
 
 
 def page(runs: Sequence[Run]) -> str:

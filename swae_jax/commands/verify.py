@@ -74,6 +74,7 @@ def main(argv: list[str]) -> None:
   from absl import logging
   logging.set_verbosity(logging.WARNING)
   damaged = []
+  storage.check_plain(storage.path(workdir).expanduser())
   for what, fault in verify(storage.path(workdir).expanduser()):
     print(errors.printable(f'{what:24}{fault or "ok"}'), flush=True)
     if fault:

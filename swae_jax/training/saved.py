@@ -24,6 +24,7 @@ class Saved(NamedTuple):
 
 def of_workdir(workdir: storage.Path) -> Saved:
   """The Saved of a run."""
+  storage.check_plain(workdir)
   config = folder.read_config(workdir)
   run = files.read_json(workdir / 'run.json') or {}
   if 'input' not in run:

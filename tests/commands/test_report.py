@@ -197,7 +197,8 @@ def hostile(two, folder):
 def test_a_page_shows_hostile_texts_as_texts(two, tmp_path):
   run = hostile(two, tmp_path / 'one')
   texts = [report.page([report.read(run)]), report.page([
-      report.read(run, ' '.join(EVIL)), report.read(two / 'two', '_two')])]
+      report.read(run, ' '.join(EVIL))._replace(workdir=tmp_path / EVIL[-2]),
+      report.read(two / 'two', '_two')])]
   for text in texts:
     page = Page(text)
     cells = {cell for row in page.rows for cell in row}

@@ -1,4 +1,7 @@
 """Configs that fit the number of training images."""
+import json
+import types
+
 import numpy as np
 from PIL import Image
 import pytest
@@ -42,6 +45,23 @@ def test_the_folder_config_fits_few_pictures(few, setting, option):
   about = {'config': given.to_dict(), 'steps_per_epoch': 1,
            'input': evaluation.inputs(run.dataset)}
   assert saved.system(about)[0].examples == 24
+
+
+def test_a_run_keeps_nothing_of_the_environment_but_what_is_listed(
+    few, monkeypatch):
+  monkeypatch.setenv('A_TOKEN', 'hunter2')
+  monkeypatch.setenv('HOME', str(few.parent))
+  given = config('swae', f'~/{few.name}')
+  run = build.build(given)
+  state = types.SimpleNamespace(variables=types.SimpleNamespace(params={}))
+  about = evaluation.provenance(run, state)
+  assert about.keys() == {
+      'versions', 'python', 'devices', 'processes', 'data', 'input',
+      'steps_per_epoch', 'parameters'}
+  text = json.dumps(about)
+  for secret in ('hunter2', 'A_TOKEN', str(few.parent)):
+    assert secret not in text
+  assert about['data']['files']['pictures']['path'] == f'~/{few.name}'
 
 
 def test_without_fit_too_much_is_refused_and_the_flag_is_named(few):
