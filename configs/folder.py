@@ -8,11 +8,12 @@ The pictures become 64x64 in colour; for grey at 32x32:
 """
 from swae_jax.training import presets
 
-# These values also fit folders of some hundred pictures.
-COMMON = {'latents': 64}
+# Where there are fewer training pictures than the batch or the prior takes,
+# these numbers become the number of pictures.
+COMMON = {'latents': 64, 'fit': True}
 FEW = {'system.wae.pretrain_examples': 256}
 
-# With some hundred pictures, an epoch is one batch of 500.
+# With some hundred pictures, an epoch is a few batches.
 LONG = {'train.epochs': 200}
 
 SETTINGS = {

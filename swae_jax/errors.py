@@ -29,6 +29,7 @@ from typing import Any, NoReturn
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+LONGEST = 2000  # Letters of an error.
 # The extra that installs a module, as setup.cfg has it.
 EXTRAS = {
     'array_record': 'tfds', 'gcsfs': 'gcs', 'importlib_resources': 'tfds',
@@ -96,6 +97,20 @@ def chain(error: BaseException | None) -> list[BaseException]:
     found.append(error)
     error = error.__cause__ or error.__context__
   return found
+
+
+def printable(text: Any, lines: bool = False) -> str:
+  r"""Text for a terminal: names of others may hold what terminals obey.
+
+  Characters that cannot be seen become escapes such as \x1b, and so do line
+  breaks, unless `lines` is true.
+  """
+  text = str(text)
+  if text.isprintable():
+    return text
+  return ''.join(
+      c if c.isprintable() or lines and c == '\n'
+      else c.encode('unicode_escape').decode() for c in text)
 
 
 def is_full(error: BaseException) -> bool:
@@ -171,8 +186,9 @@ def end(error: BaseException, folder: Any = None,
       text += f'; the traceback is in {write_traceback(error, folder)}'
     except OSError:  # The disk is full.
       text += '; --verbose shows the traceback'
-  # A path may hold bytes that the terminal's encoding lacks.
-  text = text.encode(errors='backslashreplace').decode()
+  text = printable(text)
+  if len(text) > LONGEST:  # A name may be longer than a screen.
+    text = f'{text[:LONGEST // 2]} ... {text[-LONGEST // 2:]}'
   print(f'swae_jax: {text}', file=sys.stderr, flush=True)
   sys.exit(code)
 

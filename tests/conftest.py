@@ -16,6 +16,9 @@ if CACHE not in os.environ:  # The workers of pytest-xdist inherit it.
 os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
 os.environ['JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES'] = '-1'
 
+# No test writes into the user's own folder for caches.
+os.environ['XDG_CACHE_HOME'] = tempfile.mkdtemp(prefix='swae_jax_cache_')
+
 # A script that starts the tests in its background has them ignore SIGINT, and
 # the programs that they start would do so, too.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -29,6 +32,7 @@ jax.config.update('jax_numpy_rank_promotion', 'raise')
 
 
 def pytest_unconfigure():
-  """Removes the cache where it was made."""
+  """Removes the caches where they were made."""
+  shutil.rmtree(os.environ['XDG_CACHE_HOME'], ignore_errors=True)
   if os.environ.get('SWAE_JAX_TESTS_OWN_CACHE') == str(os.getpid()):
     shutil.rmtree(os.environ[CACHE], ignore_errors=True)

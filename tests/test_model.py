@@ -60,7 +60,7 @@ def test_a_run_on_eight_devices_is_used_on_one(tmp_path):
     section.run = False
   results = train.run(config, tmp_path / 'run')
   run = files.read_json(tmp_path / 'run' / 'run.json')
-  assert run['input'] == tiny_trained.DIGITS and run[
+  assert run['input'] == {**tiny_trained.DIGITS, 'examples': 1297} and run[
       'steps_per_epoch'] == 1297 // 32
   model = swae_jax.load(tmp_path / 'run')
   assert results['weights_sha256'] == digests.summary(model.saved.variables)

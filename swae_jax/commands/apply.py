@@ -42,7 +42,10 @@ def _read(model: 'Model', flags: argparse.Namespace
     return image_files.read_array(flags.input, 'images')
   resize = image_files.resizing(
       model.saved.about['config'], model.shape, flags.crop)
-  return image_files.read_pictures(flags.input, model.shape, resize)
+  x, names, read = image_files.read_pictures(flags.input, model.shape, resize)
+  for line in read[1:]:  # What was converted, and what was left out.
+    print(f'{errors.printable(flags.input)}: {errors.printable(line)}')
+  return x, names
 
 
 def encode(model: 'Model', flags: argparse.Namespace) -> str:
@@ -129,8 +132,9 @@ def check(flags: argparse.Namespace, parser: cli.Parser) -> None:
   _check_output(flags.action, flags.output, parser)
   if 'input' not in flags:
     return
-  if not flags.input.exists():
-    raise errors.MissingData(f'--input={flags.input}: it is not there')
+  if not (flags.input.is_file() or flags.input.is_dir()):
+    raise errors.MissingData(f'--input={flags.input}: it is not there, or is '
+                             'no plain file')
   if flags.input.resolve() == flags.output.resolve():
     parser.error('--input and --output are the same')
   pictured = flags.action in TAKE_PICTURES
@@ -160,4 +164,5 @@ def main(argv: list[str]) -> None:
   flags = parser.parse_args(argv)
   check(flags, parser)
   with cli.user_paths():
-    print(ACTIONS[flags.action](cli.load(flags), flags))
+    print(errors.printable(ACTIONS[flags.action](cli.load(flags), flags),
+                           lines=True))

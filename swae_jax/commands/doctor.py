@@ -154,7 +154,8 @@ def show(parts: Mapping[str, Iterable[Line]]) -> collections.Counter[str]:
   bad = collections.Counter()
   for part, lines in parts.items():
     for good, line in lines:
-      print(f'{part:10}{"" if good else "NO: "}{line}', flush=True)
+      print(errors.printable(f'{part:10}{"" if good else "NO: "}{line}'),
+            flush=True)
       bad[part] += not good
   return bad
 

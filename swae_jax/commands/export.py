@@ -29,6 +29,7 @@ import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
+from swae_jax import errors
 from swae_jax.commands import cli
 
 if TYPE_CHECKING:  # A mistake in a flag shows before jax is loaded.
@@ -121,4 +122,4 @@ def main(argv: list[str]) -> None:
   with cli.user_paths():
     model = cli.load(flags)
     WRITERS[flags.output.suffix](model, flags.output)
-  print(f'{flags.output}: {model}')
+  print(errors.printable(f'{flags.output}: {model}'))

@@ -1,9 +1,9 @@
 """Reads and writes files of pictures and of codes, each with a name."""
+import collections
 import io
 import math
 import pathlib
 from typing import Any
-import zipfile
 
 import numpy as np
 from PIL import Image
@@ -11,7 +11,7 @@ from PIL import Image
 from swae_jax import errors
 from swae_jax.data import base as data_base
 from swae_jax.data import celeba, folder
-from swae_jax.data.formats import pictures
+from swae_jax.data.formats import arrays, pictures
 from swae_jax.workdir import files
 
 ARRAYS = ('.npz', '.npy')
@@ -30,12 +30,10 @@ def read_array(path: pathlib.Path, key: str) -> tuple[np.ndarray, list[str]]:
     numbers.
   """
   try:
-    with open(path, 'rb') as file:
-      found = np.load(file)
-      if isinstance(found, np.ndarray):
-        found = {key: found}
-      found = dict(found)
-  except (ValueError, EOFError, TypeError, zipfile.BadZipFile) as e:
+    found = {name or key: array for name, array in arrays.read(path).items()}
+  except errors.UserError:
+    raise
+  except Exception as e:  # Damaged files raise almost anything.
     raise errors.DamagedData(f'{path}: no array can be read ({e})') from e
   names = found.pop('names', None)
   if key not in found and len(found) != 1:
@@ -74,7 +72,8 @@ def resizing(config: dict[str, Any], shape: tuple[int, ...], crop: str | None
 
 
 def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
-                  how: pictures.Resize | None) -> tuple[np.ndarray, list[str]]:
+                  how: pictures.Resize | None
+                  ) -> tuple[np.ndarray, list[str], list[str]]:
   """The pictures of a folder, of a zip file or of one file, and their names.
 
   Args:
@@ -83,13 +82,12 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
     how: how to resize pictures of another size; None refuses them.
 
   Returns:
-    uint8 [N, H, W, C], and N names.
+    uint8 [N, H, W, C], N names, and lines on what was read and left out.
   """
   if path.is_dir() or path.suffix.lower() == '.zip':
     found = pictures.find(path)
   else:
-    found = pictures.Pictures(
-        path.parent, [path.name], lambda name: path.read_bytes(), '')
+    found = pictures.one(path)
   if not found.names:
     raise errors.MissingData(
         f'{path} has no pictures ({", ".join(pictures.SUFFIXES)})')
@@ -102,8 +100,8 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
                        pictures.full_box)
 
   def read(i):
-    return pictures.with_image(found, found.names[i],
-                           lambda image: fitted(image, found.names[i]))
+    return pictures.with_image(found, found.names[i], channels,
+                               lambda image: fitted(image, found.names[i]))
 
   def fitted(image, name):
     if image.size == (width, height):
@@ -115,7 +113,8 @@ def read_pictures(path: pathlib.Path, shape: tuple[int, ...],
           ' it')
     return pictures.resized(image, how)
 
-  return pictures.decode_all(len(found.names), exact, read), found.names
+  x = pictures.decode_all(len(found.names), exact, read)
+  return x, found.names, pictures.summary(found, len(x))
 
 
 def pixels(x: np.ndarray) -> np.ndarray:
@@ -129,7 +128,12 @@ def paths(output: pathlib.Path, names: list[str]) -> list[pathlib.Path]:
   short = [name.rpartition('.')[0] if name.lower().endswith(pictures.SUFFIXES)
            else name for name in names]
   unique = len(set(short)) == len(short)
-  found = [output / f'{name}.png' for name in (short if unique else names)]
+  found = [output / f'{errors.printable(name)}.png'
+           for name in (short if unique else names)]
+  if len(set(found)) < len(found):
+    twice, _ = collections.Counter(names).most_common(1)[0]
+    raise errors.UserError(
+        f'two images have the name {twice!r}: end --output in .npz or .png')
   for name, path in zip(names, found, strict=True):
     if '\0' in name or not path.resolve().is_relative_to(output.resolve()):
       raise errors.UserError(f'the name {name!r} leads out of {output}')

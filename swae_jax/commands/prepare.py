@@ -147,8 +147,10 @@ def report(dataset: base.Dataset) -> str:
   counts = ', '.join(f'{len(split.images):,} {name}' for name, split in zip(
       ('train', 'valid', 'test'), dataset[1:4], strict=True))
   shape = 'x'.join(map(str, dataset.train.images.shape[1:]))
-  return (f'{dataset.name}: {counts}, {shape}\n'
-          f'difference from the full set: {dataset.provenance["difference"]}')
+  return '\n'.join(map(errors.printable, (
+      f'{dataset.name}: {counts}, {shape}',
+      f'difference from the full set: {dataset.provenance["difference"]}',
+      *dataset.provenance.get('read', ()))))
 
 
 def _parser() -> cli.Parser:
@@ -183,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if flags.name == 'inception' and flags.options:
       parser.error('inception takes --from and no options')
     if flags.name == 'inception':
-      print(prepare_inception(flags.source, flags.data_dir))
+      print(errors.printable(prepare_inception(flags.source, flags.data_dir)))
     else:
       print(report(prepare(flags.name, flags.data_dir,
                            **options_of(flags.name, flags.options))))

@@ -12,6 +12,7 @@ import math
 import os
 import pathlib
 from typing import Any, NamedTuple
+import warnings
 
 import jinja2
 import markupsafe
@@ -25,6 +26,9 @@ from swae_jax.training import config as config_lib
 from swae_jax.workdir import files, folder, metrics_log, storage
 
 POINTS = 1000  # of a curve; longer curves are thinned
+LARGEST = 1 << 25  # bytes of a picture
+READ = ('config.json', 'run.json', 'results.json', 'cell.json',
+        'metrics.jsonl', 'valid.jsonl')
 PNG = b'\x89PNG\r\n\x1a\n'
 
 
@@ -70,6 +74,9 @@ class Figure(NamedTuple):
 def read(workdir: Any, name: str = '') -> Run:
   """The Run of a workdir."""
   workdir = storage.path(workdir).expanduser()
+  for file in READ:
+    if fault := _fault(workdir, workdir / file):
+      raise errors.DamagedData(f'{workdir / file}: it is not read: {fault}')
   config = folder.read_config(workdir).to_dict()
   results = folder.read_results(workdir) or {}
   curves = (_columns(workdir / 'metrics.jsonl')
@@ -135,8 +142,8 @@ def curve(metric: str, runs: Sequence[Run]) -> bytes:
         # A curve of one point is a dot.
         axes.plot(steps[thin], values[thin], line, color=f'C{i}', lw=1.2,
                   marker='o' if len(steps) == 1 else None,
-                  label=f'{run.name} {split}'.strip() if several
-                  else split or 'train')
+                  label=_label(f'{run.name} {split}' if several
+                               else split or 'train'))
         seen += filter(math.isfinite, values)
   if seen and max(seen) > 100 * min(seen) > 0:
     axes.set_yscale('log')
@@ -144,10 +151,19 @@ def curve(metric: str, runs: Sequence[Run]) -> bytes:
   axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
   axes.grid(alpha=.3)
   if several or len(axes.lines) > 1:
-    axes.legend(fontsize=8)
+    for text in axes.legend(fontsize=8).get_texts():
+      text.set_parse_math(False)  # A name may hold a $.
   out = io.BytesIO()
-  page.savefig(out, format='svg', transparent=True, metadata={'Date': None})
+  with warnings.catch_warnings():
+    warnings.simplefilter('ignore')  # Of letters that the font lacks.
+    page.savefig(out, format='svg', transparent=True, metadata={'Date': None})
   return out.getvalue()
+
+
+def _label(text: str) -> str:
+  """A text for a legend; matplotlib leaves out those that begin with _."""
+  text = errors.printable(text.strip())
+  return f' {text}' if text.startswith('_') else text
 
 
 def metrics(runs: Sequence[Run]) -> Table:
@@ -195,22 +211,42 @@ def pictures(runs: Sequence[Run]) -> dict[str, list[Figure]]:
            for path in (run.workdir / 'images').glob('*.png')]
   for run, path in sorted(paths, key=lambda both: captions.order(
       both[1].stem)):
-    if content := _own(run, path):
+    if not _fault_of_picture(run, path):
       title = path.stem.replace('_', ' ')
       found.setdefault(title if several else '', []).append(Figure(
           f'{path.stem}, {run.name}' if several else path.stem,
-          run.name if several else title, _address('png', content)))
+          run.name if several else title, _address('png', path.read_bytes())))
   return found
 
 
-def _own(run: Run, path: Any) -> bytes | None:
-  """The content of a picture; None if it is no PNG or a link out of the run."""
-  if not storage.in_bucket(path):
-    root, real = os.path.realpath(run.workdir), os.path.realpath(path)
-    if os.path.commonpath([root, real]) != root or not os.path.isfile(real):
-      return None
-  content = path.read_bytes()
-  return content if content.startswith(PNG) else None
+def _fault(workdir: Any, path: Any) -> str:
+  """Why a file of a run is not read; '' if it may be, or is not there.
+
+  The run may be that of somebody else, and the page may be passed on.
+  """
+  if storage.in_bucket(path) or not os.path.lexists(path):
+    return ''
+  root, real = os.path.realpath(workdir), os.path.realpath(path)
+  if os.path.commonpath([root, real]) != root:
+    return 'it is a link out of the run'
+  return '' if os.path.isfile(real) else 'it is no plain file'
+
+
+def _fault_of_picture(run: Run, path: Any) -> str:
+  if fault := _fault(run.workdir, path):
+    return fault
+  if not storage.in_bucket(path) and os.path.getsize(path) > LARGEST:
+    return f'it has more than {LARGEST:,} bytes'
+  with path.open('rb') as file:
+    return '' if file.read(len(PNG)) == PNG else 'it is no PNG'
+
+
+def left_out(runs: Sequence[Run]) -> list[str]:
+  """A line on each picture that the page does not show."""
+  return [f'{run.name}: images/{path.name} is not shown: {fault}'
+          for run in runs
+          for path in sorted((run.workdir / 'images').glob('*.png'))
+          if (fault := _fault_of_picture(run, path))]
 
 
 def digests(run: Run) -> dict[str, Any]:
@@ -225,16 +261,24 @@ def shown(value: Any) -> str:
   return f'{value:.4f}' if isinstance(value, float) else str(value)
 
 
+def visible(value: Any) -> Any:
+  """A text of the page without characters that cannot be seen."""
+  if isinstance(value, markupsafe.Markup):
+    return value
+  return errors.printable(value, lines=True)
+
+
 def page(runs: Sequence[Run]) -> str:
   """The page about some runs."""
   made = jinja2.Environment(
       loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
-      autoescape=True, undefined=jinja2.StrictUndefined)
+      autoescape=True, undefined=jinja2.StrictUndefined, finalize=visible)
   made.filters['shown'] = shown
   every = options([run.config for run in runs], runs)
   return made.get_template('report.html.jinja').render(
       title=' and '.join(run.name for run in runs), runs=runs,
       metrics=metrics(runs), curves=curves(runs), pictures=pictures(runs),
+      left_out=left_out(runs),
       validated=any('valid loss' in run.curves for run in runs),
       options=every, differing=differing(every),
       about=options([run.about for run in runs], runs),
@@ -250,10 +294,20 @@ def write(workdirs: Sequence[str], output: str = '') -> Any:
       output or storage.path(workdirs[0]) / 'report.html').expanduser()
   if path.is_dir():
     raise errors.UserError(f'--output={output}: it is a folder; give a file')
-  runs = [read(*both) for both in zip(workdirs, names, strict=True)]
   with cli.user_paths():
-    files.replace(path, page(runs).encode())
+    files.replace(path, _page_of(workdirs, names).encode())
   return path
+
+
+def _page_of(workdirs, names):
+  try:
+    return page([read(*both) for both in zip(workdirs, names, strict=True)])
+  except (AttributeError, LookupError, TypeError, ValueError,
+          RecursionError) as e:
+    # The files of others may hold any JSON.
+    raise errors.DamagedData(
+        f'{", ".join(map(str, workdirs))}: the files are not those of a run '
+        f'({type(e).__name__}: {e}); swae verify checks them') from e
 
 
 def main(argv: list[str]) -> None:
@@ -269,4 +323,4 @@ def main(argv: list[str]) -> None:
   workdirs = list(filter(None, [flags.workdir, *flags.compare.split(',')]))
   if not workdirs:
     parser.error('give the --workdir of a run, or --compare=RUN,RUN')
-  print(write([str(w) for w in workdirs], flags.output))
+  print(errors.printable(write([str(w) for w in workdirs], flags.output)))

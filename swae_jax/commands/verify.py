@@ -143,8 +143,10 @@ def main(argv: list[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   export = path.is_file() or path.suffix == '.stablehlo'
   damaged = []
+  if not export:
+    storage.check_plain(path)
   for what, fault in (verify_export if export else verify)(path):
-    print(f'{what:24}{fault or "ok"}', flush=True)
+    print(errors.printable(f'{what:24}{fault or "ok"}'), flush=True)
     if fault:
       damaged.append(what)
   if damaged:

@@ -1,18 +1,16 @@
 """CIFAR-10 (Krizhevsky 2009), and the three classes of Sun & Guo 2021."""
 import hashlib
-import pathlib
-import tarfile
-import zlib
 
 import numpy as np
 
 from swae_jax import errors
 from swae_jax.data import base
-from swae_jax.data.formats import files, pickles
+from swae_jax.data.formats import archives, files, pickles
 
 TRAIN = 40000  # The other 10,000 training images are for validation.
 SUB_CLASSES = (2, 3, 8)  # Bird, cat, ship.
 SUB_TEST = 3000  # Test images of these classes.
+MOST = 1 << 28  # Bytes of an unpacked archive; the official ones have 186 MB.
 
 STEMS = (*(f'data_batch_{i}' for i in range(1, 6)), 'test_batch')
 # sha1 of the official data_batch_1.bin ... test_batch.bin: records of a label
@@ -89,7 +87,7 @@ def _dataset(name, path, classes, records, digests, difference):
       binarize=False, bounded=True, classes=len(classes),
       provenance={
           'source': path.name,
-          'files': {path.name: {'path': str(path), **digests}},
+          'files': {path.name: {'path': files.record(path), **digests}},
           'difference': f'{difference}; those behind the first {TRAIN:,} of '
                         'all training images are the validation split'}))
 
@@ -98,7 +96,7 @@ def _full(path):
   """Checked records uint8 [N, 3073] of train, of valid and of test."""
   binary = 'bin' in path.name
   names = [f'{stem}.bin' if binary else stem for stem in STEMS]
-  contents = _folder(path, names) if path.is_dir() else _tar(path, names)
+  contents = _contents(path, names)
   records = []
   for name, sha1 in zip(names, SHA1, strict=True):
     where = f'{path}: {name}'
@@ -113,25 +111,22 @@ def _full(path):
 
 
 def _folder(path, names):
-  return {name: (path / name).read_bytes() for name in names
-          if (path / name).is_file()}
+  """{name: content} of the files that are there."""
+  return {name: archives.unpacked(path / name, MOST // len(names))
+          for name in names if (path / name).is_file()}
 
 
-def _tar(path, names):
-  """{name: content} of an archive, read without a copy on disk."""
-  contents = {}
+def _contents(path, names):
+  """{name: content} of a folder, or of an archive without a copy on disk."""
   try:
-    with tarfile.open(path) as tar:
-      for member in tar:
-        name = pathlib.PurePosixPath(member.name).name
-        if name in names and (file := tar.extractfile(member)):
-          contents[name] = file.read()
-  except (OSError, EOFError, tarfile.TarError, zlib.error) as e:
+    return (_folder(path, names) if path.is_dir()
+            else archives.read_tar(path, names, MOST))
+  except Exception as e:  # Damaged files raise almost anything.
     fault = ' '.join(str(e).split())  # tarfile has a line for each compression.
+    size = '' if path.is_dir() else f' of {path.stat().st_size} bytes'
     raise errors.DamagedData(
-        f'{path}: damaged tar file of {path.stat().st_size} bytes ({fault}): '
-        'fetch the file again') from e
-  return contents
+        f'{path}: damaged {"folder" if path.is_dir() else "tar file"}{size} '
+        f'({fault}): fetch it again') from e
 
 
 def _unpickled(where, content):
@@ -149,7 +144,7 @@ def _unpickled(where, content):
 def _sub(path):
   """Records uint8 [N, 3073] of the three classes: train, valid and test."""
   images, labels, split, index = files.npz(
-      path, 'images', 'labels', 'split', 'index')
+      path, 'images', 'labels', 'split', 'index', most=1 << 26)
   try:
     records = np.concatenate([
         labels.astype(np.uint8)[:, None],

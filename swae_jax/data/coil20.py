@@ -1,5 +1,6 @@
 """COIL-20 (Nene et al. 1996): 20 objects on a turntable, every 5 degrees."""
 import hashlib
+import math
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from swae_jax.data import base
 from swae_jax.data.formats import files, pictures
 
 OBJECTS, VIEWS = 20, 72
+MOST = 1 << 25  # Bytes of all 128x128 images, and some more.
 TRAIN, VALID = 1040, 200  # The other 200 are for the test.
 SPLIT_SEED = 14
 # sha256 of the 32x32 images, ordered by object, then by view.
@@ -29,7 +31,7 @@ def make(*, dir: str = '') -> base.Dataset:
   path = files.find('coil20', dir, *CHOICES)
   if path is None:
     raise files.missing('coil20', dir, f'one of {", ".join(CHOICES)}')
-  images = _read(path)
+  images, read = _read(path)
   files.check(path, hashlib.sha256(images.tobytes()).hexdigest(), SHA256,
               'sha256 (of the 32x32 images)')
   labels = np.repeat(np.arange(OBJECTS, dtype=np.int32), VIEWS)
@@ -41,21 +43,26 @@ def make(*, dir: str = '') -> base.Dataset:
       binarize=False, bounded=True, classes=OBJECTS,
       provenance={
           'source': path.name,
-          'files': {path.name: {'path': str(path), 'sha256_32x32': SHA256}},
+          'read': read,
+          'files': {path.name: {'path': files.record(path),
+                                'sha256_32x32': SHA256}},
           'difference': 'none: the full set, means of 4x4 pixels rounded to 8 '
                         f'bits; split {TRAIN}/{VALID}/{len(parts[2])}, '
                         f'permuted with seed {SPLIT_SEED}'}))
 
 
 def _read(path):
-  """All images uint8 [1440, 32, 32, 1], from any file of CHOICES."""
+  """All images uint8 [1440, 32, 32, 1], from any file of CHOICES; notes."""
+  read = []
   if path.suffix == '.mat':
     sums = _mat_sums(path)
   else:
-    large = _npz(path) if path.suffix == '.npz' else _pngs(path)
+    large, read = ((_npz(path), []) if path.suffix == '.npz'
+                   else _pngs(path))
     blocks = large.reshape(-1, 32, 4, 32, 4).astype(np.uint16)
     sums = blocks.sum((2, 4), dtype=np.uint16)
-  return ((sums + 8) // 16).astype(np.uint8)[..., None]  # .5 rounds up.
+  images = ((sums + 8) // 16).astype(np.uint8)[..., None]  # .5 rounds up.
+  return images, read
 
 
 def _damaged(path, fault):
@@ -64,7 +71,7 @@ def _damaged(path, fault):
 
 def _npz(path):
   """The array `images` [1440, 128, 128, 1] of the file."""
-  images, = files.npz(path, 'images')
+  images, = files.npz(path, 'images', most=MOST)
   if images.shape != (OBJECTS * VIEWS, 128, 128, 1) or images.dtype != np.uint8:
     raise _damaged(path, f'images are {images.dtype} {list(images.shape)}')
   return images
@@ -74,7 +81,12 @@ def _mat_sums(path):
   """Sums of 4x4 pixels [1440, 32, 32], from the file's means in [0, 1]."""
   import scipy.io  # The import is slow, and only this function needs it.
   try:
-    fea = scipy.io.loadmat(path)['fea']
+    # The sizes come first: the file may be packed.
+    sizes = {name: math.prod(shape)
+             for name, shape, _ in scipy.io.whosmat(path)}
+    if sizes['fea'] != OBJECTS * VIEWS * 1024:
+      raise ValueError(f'fea has {sizes["fea"]} numbers')
+    fea = scipy.io.loadmat(path, variable_names=['fea'])['fea']
   except Exception as e:  # Damaged files raise almost anything.
     raise _damaged(path, f'the file is not a MATLAB file with fea ({e})') from e
   fea = fea.T if fea.shape == (1024, OBJECTS * VIEWS) else fea
@@ -86,7 +98,7 @@ def _mat_sums(path):
 
 
 def _pngs(path):
-  """Images [1440, 128, 128, 1] of obj<1..20>__<0..71>.png."""
+  """Images [1440, 128, 128, 1] of obj<1..20>__<0..71>.png; notes on them."""
   found = pictures.find(path)
   by_number = {}
   for name in found.names:
@@ -98,4 +110,9 @@ def _pngs(path):
   if lost:
     raise _damaged(path, f'{len(lost)} pictures are missing, first {lost[0]}')
   how = pictures.Resize(128, 1, Image.Resampling.NEAREST, pictures.full_box)
-  return pictures.decode(found, [by_number[key] for key in wanted], how)
+  names = [by_number[key] for key in wanted]
+  others = set(found.names) - set(names)
+  if others:
+    found.left_out['not of the set'] = list(others)
+  images = pictures.decode(found, names, how)
+  return images, pictures.summary(found, len(names))

@@ -7,11 +7,17 @@ from PIL import Image
 
 from swae_jax import errors, options
 from swae_jax.data import base
-from swae_jax.data.formats import cache, files, pictures
+from swae_jax.data.formats import files, pictures
 
 # Share of the pictures for validation or for the test.
 Held = Annotated[float, options.Range(0, 1, open_low=True, open_high=True)]
 CROPS = {'centre': pictures.centre_box, 'none': pictures.full_box}
+
+
+# Names of the subfolders that are splits, and not classes.
+SPLITS = {'train': 'train', 'training': 'train', 'valid': 'valid',
+          'validation': 'valid', 'val': 'valid', 'test': 'test',
+          'testing': 'test'}
 
 
 def make(*, dir: str = '', size: options.Count = 64,
@@ -20,6 +26,10 @@ def make(*, dir: str = '', size: options.Count = 64,
          valid: Held = .1, test: Held = .1, seed: options.CountOrZero = 0,
          cache_dir: str = '') -> base.Dataset:
   """All pictures of a folder, [N, size, size, channels].
+
+  Subfolders are classes.  Subfolders `train` and `valid` or `test` are splits,
+  with classes or pictures in them; a split without a folder is drawn from
+  those in `train`.
 
   Args:
     dir: the folder of the pictures.
@@ -31,7 +41,8 @@ def make(*, dir: str = '', size: options.Count = 64,
     test: the share of pictures for the test.
     seed: seed of the split; a split depends on the seed and the names of the
       pictures only.
-    cache_dir: the folder for decoded pictures; if empty, `dir`.
+    cache_dir: the folder for decoded pictures; if empty, swae_jax in the user's
+      folder for caches.
   """
   if valid + test >= 1:
     raise errors.UserError(
@@ -43,53 +54,90 @@ def make(*, dir: str = '', size: options.Count = 64,
         f'folder: there is no folder {dir!r}: give the folder of the pictures '
         'with --config.data.dir=DIR')
   found = pictures.find(path)
-  classes = _classes(found)
-  names = sorted(found.names, key=lambda name: hashlib.sha256(
-      f'{seed}/{name}'.encode()).digest())
-  made = {'size': size, 'channels': channels, 'crop': crop, 'version': 1}
+  given, tops = _given(found)
+  classes = _classes(found, given)
+  parts, difference = _parts(found, given, tops, valid, test, seed)
+  made = {'size': size, 'channels': channels, 'crop': crop, 'version': 2}
   how = pictures.Resize(size, channels, Image.Resampling.LANCZOS, CROPS[crop])
   # The order is that of the names, so that every seed shares one cache.
-  images, cached = cache.images(
-      cache_dir or path, 'folder', {**made, 'pictures': found.digest},
-      lambda: pictures.decode(found, found.names, how))
+  images = pictures.kept(cache_dir, 'folder', made, found, found.names, how)
   row = {name: i for i, name in enumerate(found.names)}
-  held = _held(len(names), valid, test)
-  splits = []
-  for part in (names[sum(held):], names[:held[0]], names[held[0]:sum(held)]):
-    labels = [classes.index(name.partition('/')[0]) if len(classes) > 1 else 0
-              for name in part]
-    splits.append(base.Split(images[[row[name] for name in part]],
-                             np.asarray(labels, np.int32)))
+  number = {name: i for i, name in enumerate(classes)}
+  splits = [base.Split(
+      images[[row[name] for name in part]],
+      np.asarray([number.get(_class(given[name]), 0) for name in part],
+                 np.int32)) for part in parts]
   return base.check(base.Dataset(
       'folder', *splits, binarize=False, bounded=True,
       classes=max(1, len(classes)), provenance={
           'source': 'folder', **made,
-          'files': {'pictures': {'path': str(path),
-                                 'sha256_of_listing': found.digest},
-                    'cache': {'path': str(cached)}},
+          'files': {'pictures': {'path': files.record(path),
+                                 'sha256_of_listing': found.digest}},
           'classes': classes,
-          'difference': f'own pictures, {len(names):,}; split by a hash of '
-                        f'their names with seed {seed}'}))
+          'read': pictures.summary(found, len(found.names)),
+          'difference': f'own pictures, {len(found.names):,}; {difference}'}))
 
 
-def _classes(found):
+def _given(found):
+  """{name: name inside its split}, and the subfolders that are splits.
+
+  `train` and one more split must be there, or else all subfolders are classes.
+  """
+  tops = {name.partition('/')[0] for name in found.names if '/' in name}
+  splits = {top for top in tops if top.lower() in SPLITS}
+  kinds = {SPLITS[top.lower()] for top in splits}
+  if 'train' not in kinds or len(kinds) < 2:
+    return {name: name for name in found.names}, set()
+  for name in found.names:
+    if name.partition('/')[0] not in splits or '/' not in name:
+      raise errors.UserError(
+          f'folder: {found.path} has the splits {", ".join(sorted(splits))} '
+          f'and beside them {name}: put every picture into the folder of a '
+          'split, or rename these folders')
+  return {name: name.partition('/')[2] for name in found.names}, splits
+
+
+def _class(name):
+  """The subfolder of a picture, or ''."""
+  return name.rpartition('/')[0].partition('/')[0]
+
+
+def _classes(found, given):
   """Sorted names of the subfolders; [] if there is no subfolder."""
   if len(found.names) < 3:
     raise errors.MissingData(
         f'folder: {found.path} has {len(found.names)} pictures '
         f'({", ".join(pictures.SUFFIXES)}), but three splits need three '
-        'pictures')
-  nested = {'/' in name for name in found.names}
-  if len(nested) > 1:
-    loose = next(name for name in found.names if '/' not in name)
+        f'pictures; {"; ".join(pictures.summary(found, len(found.names)))}')
+  classes = {_class(name) for name in given.values()}
+  if len(classes) > 1 and '' in classes:
+    loose = next(name for name in found.names if not _class(given[name]))
     raise errors.UserError(
         f'folder: {found.path} has pictures in subfolders and beside them, '
         f'such as {loose}: put either every picture or no picture into a '
         'subfolder; each subfolder is a class')
-  return sorted({name.partition('/')[0] for name in found.names
-                 if '/' in name})
+  return sorted(classes - {''})
 
 
-def _held(count, valid, test):
-  """The numbers of pictures for valid and for test, each at least 1."""
-  return max(1, round(valid * count)), max(1, round(test * count))
+def _parts(found, given, tops, valid, test, seed):
+  """Names of the pictures of train, valid and test; the split in words."""
+  parts = {'train': [], 'valid': [], 'test': []}
+  for name in sorted(found.names, key=lambda name: hashlib.sha256(
+      f'{seed}/{name}'.encode(errors='surrogateescape')).digest()):
+    split = name.partition('/')[0].lower() if tops else 'train'
+    parts[SPLITS[split]].append(name)
+  train, missing = parts['train'], [k for k, v in parts.items() if not v]
+  if len(train) <= len(missing):
+    raise errors.MissingData(f'folder: {found.path} has {len(train)} pictures '
+                             f'to train, and {" and ".join(missing)} take some '
+                             'of them: add pictures')
+  held = [0 if parts[split] else max(1, round(share * len(train)))
+          for split, share in (('valid', valid), ('test', test))]
+  drawn = train[:held[0]], train[held[0]:sum(held)]
+  words = f'split by a hash of their names with seed {seed}'
+  if tops:
+    words = f'split by the folders {", ".join(sorted(tops))}' + (
+        f', and {" and ".join(missing)} by a hash of their names with seed '
+        f'{seed}' if missing else '')
+  return (train[sum(held):], parts['valid'] or drawn[0],
+          parts['test'] or drawn[1]), words

@@ -10,6 +10,7 @@ from swae_jax.data.formats import files, idx, tfds
 
 VALID = 10000  # The last images of the training file.
 
+TORCHVISION = {'mnist': 'MNIST', 'fashion_mnist': 'FashionMNIST'}
 # Size and sha256 of the unpacked content, since gzip adds a time stamp.
 FILES = {
     'mnist': {
@@ -66,8 +67,8 @@ def _make(name, dir, binarize):
   if prepared is None or _path(name, dir, next(iter(FILES[name]))):
     source = 'idx files'
     paths = [_find(name, dir, file) for file in FILES[name]]
-    arrays = [idx.read(path, sha256) for path, (_, sha256)
-              in zip(paths, FILES[name].values(), strict=True)]
+    arrays = [_read(name, file, path) for file, path
+              in zip(FILES[name], paths, strict=True)]
   else:
     source, paths = 'tensorflow-datasets', [prepared] * len(FILES[name])
     arrays = _prepared(name, prepared)
@@ -79,7 +80,8 @@ def _make(name, dir, binarize):
       binarize=False, bounded=True, classes=10,
       provenance={
           'source': source,
-          'files': {file: {'path': str(path), 'bytes': size, 'sha256': sha256}
+          'files': {file: {'path': files.record(path), 'bytes': size,
+                           'sha256': sha256}
                     for path, (file, (size, sha256))
                     in zip(paths, FILES[name].items(), strict=True)},
           'difference': 'none: the full set; the last 10,000 training images '
@@ -112,13 +114,30 @@ def _split(images, labels):
   return base.Split(images[..., None], labels.astype(np.int32))
 
 
+def _read(name, file, path):
+  """The array of a file; an error says if the file is of the other set."""
+  size, sha256 = FILES[name][file]
+  array, found = idx.read(path, size)
+  for other, known in FILES.items():
+    if other != name and found == known[file][1]:
+      raise errors.UserError(
+          f'{path}: this file is of {other}, and not of {name}; keep the file, '
+          f'and give the folder of {name}, or --config.data.name={other}')
+  files.check(path, found, sha256, 'sha256 (unpacked)')
+  return array
+
+
 def _path(name, dir, file):
   """The path of `file`, gzipped or plain; None if there is no such file."""
   # Both sets have files of the same names: the folder of the set comes first.
   for folder in files.folders(name, dir):
-    for path in (folder / f'{file}.gz', folder / file):
-      if path.is_file():
-        return path
+    # As the set is published, as torchvision keeps it, and as Kaggle unpacks.
+    for inner in ('', f'{TORCHVISION[name]}/raw', 'raw', file):
+      for end in ('.gz', ''):
+        for form in (file, file.replace('-idx', '.idx')):
+          path = folder / inner / f'{form}{end}'
+          if path.is_file():
+            return path
   return None
 
 

@@ -93,11 +93,11 @@ def _trained(data, epochs, cache_dir):
   flat, unravel = flatten_util.ravel_pytree(start)
   source = {'classifier': features.digest(*data.train), 'epochs': epochs,
             'parameters': flat.size}
-  make = lambda: np.asarray(flatten_util.ravel_pytree(
-      _train(net, start, data.train, epochs))[0])
-  found = (cache.images(cache_dir, 'classifier', source, make)[0]
+  make = lambda: {'parameters': np.asarray(flatten_util.ravel_pytree(
+      _train(net, start, data.train, epochs))[0])}
+  found = (cache.kept(cache_dir, 'classifier', source, make)
            if cache_dir else make())
-  return unravel(jnp.asarray(found)), source
+  return unravel(jnp.asarray(found['parameters'])), source
 
 
 def _train(net, params, split, epochs):

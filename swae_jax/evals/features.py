@@ -107,11 +107,11 @@ def extract(extractor: Extractor, chunks: Iterable[np.ndarray]) -> np.ndarray:
 
 def kept(extractor: Extractor, x: np.ndarray, cache_dir: str) -> np.ndarray:
   """Features of an array of images; the folder `cache_dir` keeps them."""
-  make = lambda: extract(extractor, [x])
-  if not cache_dir:
-    return make()
+  make = lambda: {'features': extract(extractor, [x])}
   source = {**extractor.source, 'images': digest(x)}
-  return cache.images(cache_dir, 'features', source, make)[0]
+  found = (cache.kept(cache_dir, 'features', source, make) if cache_dir
+           else make())
+  return found['features']
 
 
 def digest(*arrays: np.ndarray) -> str:

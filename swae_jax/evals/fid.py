@@ -135,7 +135,7 @@ def _metrics(dims):
 
 def _folders(data):
   """Folders that may hold the weights: around the data, and SWAE_JAX_DATA."""
-  paths = [pathlib.Path(file['path']) for file in
+  paths = [pathlib.Path(file['path']).expanduser() for file in
            data.provenance.get('files', {}).values() if 'path' in file]
   around = {str(parent): None for path in paths for parent in
             (path.parent.parent, path.parent)}

@@ -15,6 +15,8 @@ import rich.progress_bar
 import rich.table
 import rich.text
 
+from swae_jax import errors
+
 SILENCE = 30.  # Seconds without a line, after which one is due.
 SHORTEST_BAR = 16  # Columns that the bar keeps beside the metrics.
 
@@ -33,7 +35,7 @@ def _table(rows: Iterable[Sequence[Any]],
     # Names that do not fit fold into two lines; nothing is cut.
     grid.add_column(name, justify='right' if i else 'left', overflow='fold')
   for row in rows:
-    grid.add_row(*(rich.text.Text(str(cell)) for cell in row))
+    grid.add_row(*(rich.text.Text(errors.printable(cell)) for cell in row))
   return grid
 
 
@@ -93,6 +95,7 @@ class Console:
     """Prints a line, or several."""
     if self.quiet:
       return
+    text = errors.printable(text, lines=True)
     if self._terminal:  # Above the line of progress, if there is one.
       self._rich.print(rich.text.Text(text))
     else:
@@ -125,7 +128,9 @@ class Console:
         ('workdir', workdir),
         ('steps', f'{run.steps} of {config.train.batch_size} examples; '
          f'{f"resuming at step {step}" if step else "new run"}')):
-      self.line(f'{name:<10}{text}')
+      self.line(f'{name:<10}{errors.printable(text)}')
+    for line in dataset.provenance.get('read', ()):
+      self.line(f'{"":<10}{errors.printable(line)}')
     self.table(parameters(state.variables),
                ('parameters', 'tensors', 'numbers'))
     self.begin(step, run.steps, config.train.batch_size)
@@ -202,7 +207,8 @@ class Console:
 
   def finished(self, results: Mapping[str, Any], workdir: Any) -> None:
     """Shows a run that has nothing left to do."""
-    self.line(f'already finished at step {results["step"]}: {workdir}')
+    self.line(f'already finished at step {results["step"]}: '
+              f'{errors.printable(workdir)}')
     self.results(results, workdir)
 
   def results(self, results: Mapping[str, Any], workdir: Any = None) -> None:
@@ -217,7 +223,8 @@ class Console:
                 for m in results['metrics']], ('metric', 'value', 'samples'))
     workdir = workdir or self._workdir
     for path in results['pictures']:
-      self.line(f'picture   {f"{workdir}/" if workdir else ""}{path}')
+      path = f'{workdir}/{path}' if workdir else path
+      self.line(f'picture   {errors.printable(path)}')
     if workdir:
       self._next(str(workdir))
 
@@ -230,6 +237,8 @@ class Console:
       code = shlex.quote(code)
     else:
       code = f'"{code}"'
+    # A line break in a name would end a command.
+    run, code = errors.printable(run), errors.printable(code)
     self.line('\n'.join((
         '\nnext', f'  swae report --workdir={run}',
         f'  swae apply sample --workdir={run} --n=64 --output=grid.png',

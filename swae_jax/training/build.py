@@ -4,6 +4,7 @@ import functools
 from typing import Any, NamedTuple
 
 import jax
+import ml_collections
 import optax
 
 from swae_jax import errors, evals
@@ -12,7 +13,11 @@ from swae_jax.data import batches
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.systems import base
 from swae_jax.training import choice, optimizers, parts
+from swae_jax.training import config as config_lib
 from swae_jax.training import step as step_lib
+
+# The options that count the training images from which a system starts.
+STARTS = ('components', 'pretrain_examples')
 
 
 class Run(NamedTuple):
@@ -52,7 +57,8 @@ def build(config: Any) -> Run:
   """Makes and checks all that a run needs; compiles nothing."""
   config = choice.chosen(config)
   mesh = mesh_lib.make(config.devices)
-  mesh_lib.check_batch(mesh, config.train.batch_size)
+  if not config.fit:
+    mesh_lib.check_batch(mesh, config.train.batch_size)
   if config.train.select == 'best' and not config.train.valid_every:
     raise errors.UserError(
         '--config.train.select=best needs validations; give '
@@ -61,6 +67,11 @@ def build(config: Any) -> Run:
   dataset = dataset._replace(provenance={
       **dataset.provenance, 'fingerprint': data_base.fingerprint(dataset)})
   size = len(dataset.train.images)
+  config, lowered = fitted(config, size)
+  mesh_lib.check_batch(mesh, config.train.batch_size)
+  if lowered:
+    read = [*dataset.provenance.get('read', ()), *lowered]
+    dataset = dataset._replace(provenance={**dataset.provenance, 'read': read})
   steps_per_epoch = batches.per_epoch(config.train.batch_size, size)
   spec = base.Spec(dataset.train.images.shape[1:], dataset.bounded,
                    dataset.binarize, steps_per_epoch)
@@ -78,13 +89,39 @@ def build(config: Any) -> Run:
   return Run(config, dataset, made, mesh, tx, steps_per_epoch, steps)
 
 
+def again(run: Run, config: Any) -> Run:
+  """The parts of a run for a config that differs at most in its seed."""
+  return run._replace(
+      config=fitted(config, len(run.dataset.train.images))[0])
+
+
+def fitted(config: Any, size: float) -> tuple[Any, list[str]]:
+  """The config whose counts fit `size` training images, and lines on changes.
+
+  Only a config with the option `fit` changes.
+  """
+  if not config.fit:
+    return config, []
+  lines, out = [], ml_collections.ConfigDict(config.to_dict())
+  for path in ('train.batch_size',
+               *(f'system.{config.system.name}.{option}' for option in STARTS)):
+    section, _, option = path.rpartition('.')
+    own = config_lib.at(out, section)
+    if own.get(option, 0) > size:
+      # Any number of devices up to 8 can share the batch.
+      own[option] = (size - size % 8 or size) if section == 'train' else size
+      lines.append(f'config.{path} is {own[option]}, since there are {size} '
+                   'training images')
+  return out, lines
+
+
 def _check_examples(config: Any, made: base.System,
                     dataset: data_base.Dataset) -> None:
   """Refuses a system that starts from more training images than there are."""
   size, name = len(dataset.train.images), config.system.name
   if made.examples <= size:
     return
-  option = next((o for o in ('components', 'pretrain_examples')
+  option = next((o for o in STARTS
                  if o in config.system[name]), '')
   raise errors.UserError(
       f'--config.system.{name}.{option}={made.examples}: the system starts '

@@ -22,6 +22,8 @@ class General(NamedTuple):
   seed: Annotated[int, options.Range(0, 2**64 - 1)] = 0
   devices: options.CountOrZero = 0  # how many to use; 0 uses all
   latents: options.Count = 8  # dimension of the code
+  # lowers batch size and counts of examples to the number of training images
+  fit: bool = False
 
 
 class Train(NamedTuple):

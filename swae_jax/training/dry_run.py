@@ -5,6 +5,7 @@ from typing import Any
 import jax
 
 from swae_jax.data import batches
+from swae_jax.data.formats import cache
 from swae_jax.host import console as console_lib
 from swae_jax.host import mesh as mesh_lib
 from swae_jax.training import build, loop
@@ -16,7 +17,8 @@ STEPS = 3  # Timed steps; one step goes before them.
 def dry_run(config: Any, workdir: str) -> None:
   """Builds, compiles and steps; prints memory, disk and time."""
   checkpoint.check_path(storage.path(workdir or 'runs'))
-  run = build.build(config)
+  with cache.unwritten():
+    run = build.build(config)
   config = run.config
   state, images = build.init(run), run.dataset.train.images
   console = console_lib.Console()

@@ -36,7 +36,7 @@ def inputs(dataset: data_base.Dataset) -> dict[str, Any]:
   images = dataset.train.images
   return {'shape': list(images.shape[1:]), 'dtype': str(images.dtype),
           'bounded': dataset.bounded, 'binarize': dataset.binarize,
-          'classes': dataset.classes}
+          'classes': dataset.classes, 'examples': len(images)}
 
 
 def provenance(run: build.Run, state: step_lib.State) -> dict[str, Any]:

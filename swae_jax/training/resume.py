@@ -26,6 +26,7 @@ CLASSES = {
     'seed': TRAJECTORY,
     'devices': HARMLESS,
     'latents': STRUCTURAL,
+    'fit': TRAJECTORY,
     'data.dir': HARMLESS,
     'data.cache_dir': HARMLESS,
     'data.*.binarize': TRAJECTORY,
@@ -56,9 +57,14 @@ CLASSES = {
 
 
 def compare(old: Mapping[str, Any], new: Mapping[str, Any]) -> Changes:
-  """{option: (old, new)} of the options that differ, as values of JSON."""
-  old = config_lib.flat(dict(old))
+  """{option: (old, new)} of the options that differ, as values of JSON.
+
+  A general option that a former version lacked has its default.
+  """
   new = config_lib.flat(json.loads(json.dumps(new)))
+  general = config_lib.General._field_defaults
+  old = {**{k: v for k, v in general.items() if k in new},
+         **config_lib.flat(dict(old))}
   return {k: (old.get(k), new.get(k)) for k in sorted(old.keys() | new.keys())
           if old.get(k) != new.get(k)}
 

@@ -2,6 +2,8 @@
 from collections.abc import Mapping
 import hashlib
 import json
+import math
+import os
 from typing import Any, NamedTuple
 
 from swae_jax import errors
@@ -9,6 +11,8 @@ from swae_jax.systems import base
 from swae_jax.training import build, choice
 from swae_jax.training import step as step_lib
 from swae_jax.workdir import checkpoint, digests, folder, identity, storage
+
+LARGEST = 1 << 16  # pixels on a side
 
 
 class Saved(NamedTuple):
@@ -20,6 +24,7 @@ class Saved(NamedTuple):
 
 def of_workdir(workdir: storage.Path) -> Saved:
   """The Saved of a run."""
+  storage.check_plain(workdir)
   config = folder.read_config(workdir)
   run, own = identity.read_about(workdir), folder.find_identity(workdir)
   if run is None:
@@ -34,8 +39,8 @@ def of_workdir(workdir: storage.Path) -> Saved:
     pass  # A model needs no results.
   where = folder.evaluated(workdir, config)
   about = {'config': config.to_dict(), 'input': run['input'],
-           'steps_per_epoch': run['steps_per_epoch']}
-  made, like = system(about)
+           'steps_per_epoch': run.get('steps_per_epoch')}
+  made, like = _system(about, workdir)
   with checkpoint.Checkpoints(where, own=own) as checkpoints:
     name = next(reversed(checkpoints.steps()), None)
     if name is None:
@@ -60,6 +65,8 @@ def of_file(path: storage.Path) -> Saved:
     raise errors.UserError(
         f'{path}: reading it needs safetensors: pip install safetensors'
         ) from None
+  if not os.path.isfile(path):
+    raise errors.MissingData(f'{path}: it is no plain file')
   try:
     with safetensors.safe_open(path, framework='numpy') as file:
       head = file.metadata() or {}
@@ -72,10 +79,35 @@ def of_file(path: storage.Path) -> Saved:
   if head.get('sha256') != seal(head['swae_jax'], arrays):
     raise errors.DamagedData(
         f'{path} is damaged: its digest differs; copy or export it again')
-  about = json.loads(head['swae_jax'])
-  made, like = system(about)
+  try:
+    about = json.loads(head['swae_jax'])
+  except (ValueError, RecursionError) as e:
+    raise _no_system(path, e) from e
+  made, like = _system(about, path)
   return Saved(about, made, digests.rebuild(
       like, arrays, path, 'use the version of swae_jax that exported it'))
+
+
+def _no_system(path, fault) -> errors.DamagedData:
+  return errors.DamagedData(
+      f'{path} does not describe a system ({type(fault).__name__}: {fault}); '
+      'copy or export it again')
+
+
+def _system(about, path) -> tuple[base.System, base.Variables]:
+  """`system` of facts that a stranger may have written."""
+  try:
+    shape = about['input']['shape']
+    sound = len(shape) == 3 and all(
+        type(n) is int and 0 < n <= LARGEST for n in shape)
+    numbers = about.get('step', 0), about['steps_per_epoch']
+    if not sound or any(type(n) is not int for n in numbers):
+      raise ValueError(f'images of {shape}, step and steps an epoch {numbers}')
+    return system(about)
+  except errors.UserError:
+    raise
+  except Exception as e:  # Whatever stands there may fit nowhere.
+    raise _no_system(path, e) from e
 
 
 def seal(text: str, variables: Any) -> str:
@@ -89,5 +121,7 @@ def system(about: Mapping[str, Any]) -> tuple[base.System, base.Variables]:
   given = about['input']
   spec = base.Spec(tuple(given['shape']), given['bounded'], given['binarize'],
                    about['steps_per_epoch'])
-  made = build.system(choice.chosen(about['config']), spec)
+  config, _ = build.fitted(choice.chosen(about['config']),
+                           given.get('examples', math.inf))
+  made = build.system(config, spec)
   return made, step_lib.variable_shapes(made, spec.shape)

@@ -46,7 +46,7 @@ def run(config: Any, workdir: Any = '',
   console = console_lib.Console(quiet=not first)
   changes = {} if restart else resume.check(
       config, workdir, allow_config_change)
-  this = reuse._replace(config=config) if reuse else build.build(config)
+  this = build.again(reuse, config) if reuse else build.build(config)
   own = None if restart else folder.find_identity(workdir)
   changes |= resume.check_data(
       this.dataset, workdir, own, allow_config_change)

@@ -47,6 +47,17 @@ def free(folder: Path) -> int | None:
   return None if in_bucket(folder) else shutil.disk_usage(folder).free
 
 
+def check_plain(folder: Path) -> None:
+  """Refuses a run with a pipe or a device in it: to open one may never end."""
+  if in_bucket(folder) or not folder.is_dir():
+    return
+  for name in os.listdir(folder):  # epath takes a pipe for a file.
+    path = os.path.join(folder, name)
+    if os.path.exists(path) and not (
+        os.path.isfile(path) or os.path.isdir(path)):
+      raise errors.DamagedData(f'{path} is no plain file: remove it')
+
+
 def move(source: Path, target: Path) -> Path:
   """Moves a file or a folder; returns the target.
 

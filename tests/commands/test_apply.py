@@ -117,4 +117,5 @@ def test_a_mistake_shows_before_jax_is_loaded(tmp_path):
        '--input=x', '--output=z.npz'], capture_output=True, text=True,
       cwd=tmp_path, env={**os.environ, 'PYTHONPATH': f'{tmp_path}:{ROOT}'})
   assert found.returncode == 66, found.stderr
-  assert found.stderr == 'swae_jax: --input=x: it is not there\n'
+  assert found.stderr == (
+      'swae_jax: --input=x: it is not there, or is no plain file\n')

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import sys
 
 import jax
@@ -169,3 +170,35 @@ def test_an_output_that_cannot_be_is_refused(output, words, tmp_path, capsys):
     commands.run(['export', f'--workdir={tmp_path}',
                   f'--output={tmp_path / output}'])
   assert found.value.code == 2 and words in capsys.readouterr().err
+
+
+ABOUT = {'config': {}, 'input': {
+    'shape': [8, 8, 1], 'dtype': 'uint8', 'bounded': True, 'binarize': False,
+    'classes': 10}, 'steps_per_epoch': 3, 'step': 1}
+
+
+@pytest.mark.parametrize('text', [
+    '', 'junk', '{}', '[]', '"text"', 'null', '[' * 100_000, '{"a":' * 100_000,
+    *(json.dumps({**ABOUT, **change}) for change in (
+        {'config': 5}, {'config': {'system': 3}}, {'config': {'seed': 'x'}},
+        {'input': {}}, {'input': None}, {'step': {}}, {'steps_per_epoch': '3'},
+        {'input': {**ABOUT['input'], 'shape': 'abc'}},
+        {'input': {**ABOUT['input'], 'shape': [8, 8]}},
+        {'input': {**ABOUT['input'], 'shape': [1 << 40, 8, 1]}},
+        {'input': {**ABOUT['input'], 'shape': [8, -8, 1]}},
+        {'config': {'system': {'name': '\x1b[31m<script>'}}})),
+    json.dumps(ABOUT)])
+def test_a_sealed_file_of_others_is_not_trusted(tmp_path, text):
+  from safetensors import numpy as safetensors
+  path, arrays = tmp_path / 'x.safetensors', {'w': np.zeros(3, np.float32)}
+  path.write_bytes(safetensors.save(
+      arrays, {'swae_jax': text, 'sha256': saved.seal(text, arrays)}))
+  with pytest.raises(errors.UserError) as e:
+    model_lib.load(path)
+  assert e.value.code in (2, 65) and '\n' not in errors.explain(e.value)[1]
+
+
+def test_what_is_no_file_is_not_opened(tmp_path):
+  os.mkfifo(tmp_path / 'x.safetensors')
+  with pytest.raises(errors.MissingData, match='no plain file'):
+    model_lib.load(tmp_path / 'x.safetensors')

@@ -17,7 +17,7 @@ write = image_files.write_images
 
 
 def read(path, shape, how=None):
-  return image_files.read_pictures(path, shape, how)
+  return image_files.read_pictures(path, shape, how)[:2]
 
 
 @pytest.mark.parametrize('channels', [1, 3])
@@ -58,6 +58,17 @@ def test_a_zip_file_and_names_in_folders(tmp_path):
 def test_no_name_hides_another(tmp_path):
   paths = image_files.paths(tmp_path, ['a.png', 'a.jpg', 'b'])
   assert len({path.name for path in paths}) == 3
+
+
+def test_two_images_of_one_name_are_refused(tmp_path):
+  with pytest.raises(errors.UserError, match="two images have the name 'a'"):
+    write(tmp_path, np.zeros((3, *GREY)), ['a', 'b', 'a'])
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_file_has_no_name_that_cannot_be_seen(tmp_path):
+  write(tmp_path, np.zeros((2, *GREY)), ['\x1b[31m', 'a\nb'])
+  assert all(path.name.isprintable() for path in tmp_path.iterdir())
 
 
 @pytest.mark.parametrize('name', ['../a', '/etc/a', 'a/../../b', 'a\0b'])

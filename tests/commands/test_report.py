@@ -3,12 +3,15 @@ import base64
 import html.parser
 import io
 import json
+import os
 import shutil
+import xml.etree.ElementTree
 
 from PIL import Image
 import pytest
 
 from swae_jax import __main__ as commands
+from swae_jax import errors
 from swae_jax.commands import captions, report
 from swae_jax.training import train
 from swae_jax.workdir import files
@@ -121,9 +124,96 @@ def test_links_out_of_a_run_are_not_followed(two, tmp_path):
   (images / 'link.png').symlink_to(tmp_path / 'secret.png')
   (images / 'dangling.png').symlink_to(tmp_path / 'none.png')
   (images / 'text.png').write_text('no picture')
+  os.mkfifo(images / 'pipe.png')
   page = Page(report.page([report.read(tmp_path / 'run')]))
   assert 'samples' in page.images
-  assert not {'link', 'dangling', 'text'} & page.images.keys()
+  assert not {'link', 'dangling', 'text', 'pipe'} & page.images.keys()
+  for name, why in (('link', 'a link out of the run'), ('text', 'no PNG'),
+                    ('pipe', 'no plain file')):
+    assert f'images/{name}.png is not shown: it is {why}' in page.words
+
+
+@pytest.mark.parametrize('name', report.READ)
+@pytest.mark.parametrize('how, why', [('link', 'a link out of the run'),
+                                      ('pipe', 'no plain file')])
+def test_no_file_out_of_a_run_gets_into_a_page(two, tmp_path, name, how, why):
+  run = tmp_path / 'run'
+  run.mkdir()
+  for file in (two / 'one').glob('*.json*'):
+    shutil.copy(file, run)
+  (run / name).unlink(missing_ok=True)
+  (tmp_path / 'secret').write_text('{"token": "secret"}')
+  if how == 'link':
+    (run / name).symlink_to('../secret')
+  else:
+    os.mkfifo(run / name)
+  with pytest.raises(errors.DamagedData, match=f'{name}: .* {why}'):
+    report.write([run])
+
+
+@pytest.mark.parametrize('name, content', [
+    ('results.json', '{"metrics": 5}'),
+    ('results.json', '{"metrics": [{"name": {}}]}'),
+    ('cell.json', '"text"'), ('cell.json', '[' * 100_000),
+    ('config.json', '{"name": "<script>"}')])
+def test_strange_files_of_a_run_are_one_line(two, tmp_path, name, content):
+  for file in (two / 'one').glob('*.json*'):
+    shutil.copy(file, tmp_path)
+  (tmp_path / name).write_text(content)
+  with pytest.raises(errors.UserError):
+    report.write([tmp_path])
+
+
+# Markup, mathematics, line breaks, and what terminals and readers obey.
+EVIL = ('<script>alert(1)</script>', '"\' onerror=alert(1) x="', '{{ 7 * 7 }}',
+        'a\nb\rc', '\x1b]0;title\x07\x1b[31mred', '\u202egpj.exe', r'$\frac{$',
+        '_hidden', '--><b>', '\udcff', '\0')
+
+
+def hostile(two, folder):
+  """A run whose files hold every text of EVIL wherever a text may be."""
+  shutil.copytree(two / 'one', folder)
+  (folder / 'report.html').unlink(missing_ok=True)
+  found = {name: files.read_json(folder / f'{name}.json')
+           for name in ('config', 'run', 'results')}
+  found['config']['name'] = found['results']['seed'] = ' '.join(EVIL)
+  found['config']['data']['dir'] = EVIL[0]
+  found['run']['data']['read'] = list(EVIL)
+  found['run']['versions'] = dict(zip(EVIL, EVIL, strict=True))
+  found['results']['metrics'] = [
+      {**found['results']['metrics'][0], 'name': evil, 'split': evil,
+       'protocol': evil} for evil in EVIL]
+  found['cell'] = {'state': 'failed', 'error': ' '.join(EVIL), 'config': {}}
+  for name, value in found.items():
+    files.write_json(folder / f'{name}.json', value)
+  (folder / 'metrics.jsonl').write_text(json.dumps(
+      {'step': 1, **dict.fromkeys(EVIL[::3], 1.)}) + '\n')
+  for evil in EVIL[:-1]:  # No file has a NUL in its name.
+    shutil.copy(folder / 'images' / 'samples.png',
+                folder / 'images' / f'{evil.replace("/", "")}.png')
+  return folder
+
+
+def test_a_page_shows_hostile_texts_as_texts(two, tmp_path):
+  run = hostile(two, tmp_path / 'one')
+  texts = [report.page([report.read(run)]), report.page([
+      report.read(run, ' '.join(EVIL))._replace(workdir=tmp_path / EVIL[-2]),
+      report.read(two / 'two', '_two')])]
+  for text in texts:
+    page = Page(text)
+    cells = {cell for row in page.rows for cell in row}
+    for evil in EVIL:
+      assert errors.printable(evil, lines=True) in cells, evil
+    assert not page.tags & {'script', 'b', 'link', 'iframe'}
+    assert all(link.startswith('data:image/') for link in page.links)
+    assert errors.printable(text, lines=True) == text
+    for link in page.links:
+      if 'svg' in link:
+        svg = base64.b64decode(link.partition(';base64,')[2])
+        tags = {e.tag.rpartition('}')[2]
+                for e in xml.etree.ElementTree.fromstring(svg).iter()}
+        assert tags and not tags & {'script', 'b', 'foreignObject'}
+  assert "default-src 'none'" in texts[0]
 
 
 def test_names_are_escaped(two):

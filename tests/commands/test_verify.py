@@ -1,9 +1,10 @@
 """The files of a run are checked, and a dry run leaves none."""
 import gc
+import os
 
 import pytest
 
-from swae_jax import errors
+from swae_jax import errors, model
 from swae_jax.commands import verify
 from swae_jax.training import dry_run, train
 import tiny
@@ -43,6 +44,16 @@ def test_what_is_damaged_is_named(file, change, words, workdir, capsys):
   faults = [line for line in lines if not line.endswith(' ok')]
   assert len(faults) == 1 and len(lines) == 7 and e.value.code == 65
   assert faults[0].split()[0] in file and words in faults[0]
+
+
+def test_a_pipe_in_a_run_is_not_opened(tmp_path):
+  (tmp_path / 'config.json').write_text('{}')
+  os.mkfifo(tmp_path / 'pipe')
+  (tmp_path / 'results.json').symlink_to('pipe')
+  with pytest.raises(errors.DamagedData, match='no plain file'):
+    verify.main([f'--workdir={tmp_path}'])
+  with pytest.raises(errors.DamagedData, match='no plain file'):
+    model.load(tmp_path)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

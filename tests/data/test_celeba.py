@@ -1,6 +1,5 @@
 import io
 import json
-import os
 import zipfile
 
 import numpy as np
@@ -151,8 +150,7 @@ def test_decoded_once_for_each_option(folder, monkeypatch):
   assert [*map(base.fingerprint, first)] == [*map(base.fingerprint, again)]
   with pytest.raises(TypeError):
     make(folder, size=9)
-  cached = again[0].provenance['files']['cache']['path']
-  assert os.path.dirname(cached) == str(folder)
+  assert len(list(folder.iterdir())) == 3  # Nothing is kept beside the data.
   # The lists count as well as the pictures.
   write_lists(folder, ROWS[:-1])
   with pytest.raises(TypeError):
@@ -187,7 +185,65 @@ def test_persons_are_asked_for_where_they_are_needed(folder):
     make(folder)
 
 
+@pytest.mark.parametrize('place, lists, ending', [
+    ('Img/img_align_celeba', ('Eval', 'Anno'), '.jpg'),
+    ('CelebA/Img/img_align_celeba', ('CelebA/Eval', 'CelebA/Anno'), '.jpg'),
+    ('Img/img_align_celeba_png', ('Eval', 'Anno'), '.png'),
+    ('celeba/img_align_celeba', ('celeba', 'celeba'), '.jpg'),
+    ('img_align_celeba/img_align_celeba', ('', ''), '.jpg')])
+def test_the_layouts_of_others_are_known(folder, tmp_path_factory, place, lists,
+                                         ending):
+  other = tmp_path_factory.mktemp('other')
+  for at in (place, *lists):
+    (other / at).mkdir(parents=True, exist_ok=True)
+  for i, (name, *_) in enumerate(ROWS):
+    (other / place / name.replace('.jpg', ending)).write_bytes(
+        content(pixels(i)))
+  for at, name in zip(lists, ('list_eval_partition.txt',
+                              'identity_CelebA.txt'), strict=True):
+    (folder / name).rename(other / at / name)
+  write_lists(folder)
+  assert base.fingerprint(make(other, size=8)) == base.fingerprint(
+      make(folder, size=8))
+
+
+def test_the_archive_that_python_lacks_is_named(tmp_path):
+  (tmp_path / 'Img').mkdir()
+  (tmp_path / 'Img' / 'img_align_celeba_png.7z.001').touch()
+  with pytest.raises(errors.MissingData, match='7z x img_align'):
+    make(tmp_path)
+
+
+def test_a_mark_of_the_encoding_hides_no_picture(folder):
+  want = base.fingerprint(make(folder, size=8))
+  path = folder / 'list_eval_partition.txt'
+  path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+  assert base.fingerprint(make(folder, size=8)) == want
+  lines = ['image_id,partition', *(f'{name},{part}' for name, part, _ in ROWS)]
+  path.unlink()
+  (folder / 'list_eval_partition.csv').write_text(
+      '\n'.join(lines), encoding='utf-8-sig')
+  assert base.fingerprint(make(folder, size=8)) == want
+
+
+def test_what_the_list_and_the_pictures_do_not_share_is_said(folder):
+  write_lists(folder, [*ROWS[1:], ('000099.jpg', 0, 1)])
+  first, *rest = make(folder, size=8).provenance['read']
+  assert first == '9 pictures read'
+  assert '1 (not in list_eval_partition.txt): img' in rest[0]
+  assert '1 (in list_eval_partition.txt without a picture): 000099' in (
+      rest[0])
+
+
+def test_two_pictures_of_one_name_are_refused(folder):
+  with zipfile.ZipFile(folder / 'img_align_celeba.zip', 'a') as file:
+    file.writestr(f'copy/{ROWS[0][0]}', content(pixels(0)))
+  with pytest.raises(errors.DamagedData, match='two pictures of one name'):
+    make(folder)
+
+
 @pytest.mark.parametrize('text', [
+    '000001.jpg 0\n000001.jpg 0\n', '000001.jpg ' + '9' * 5000,
     '', '<html>', '000000.jpg 3\n', '000000.jpg x\n', '000000.jpg\n',
     'a.jpg 0\n'])
 def test_a_damaged_list_is_one_line(folder, text):

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 from PIL import Image
@@ -103,6 +104,68 @@ def test_too_few_pictures_are_refused(tmp_path, names):
   write(tmp_path, names)
   with pytest.raises(errors.MissingData, match='three splits need three'):
     make(tmp_path)
+
+
+@pytest.mark.parametrize('names, sizes, words', [
+    (['train/{}', 'val/{}', 'test/{}'], [10, 10, 10],
+     'split by the folders test, train, val'),
+    (['Train/{}', 'Test/{}'], [13, 2, 15],
+     'folders Test, Train, and valid by a hash'),
+    (['train/{}', 'validation/{}'], [13, 15, 2], 'and test by a hash'),
+    (['train/a/{}', 'train/b/{}', 'test/b/{}'], [18, 2, 10], 'valid by a hash'),
+    (['train/{}', 'bus/{}'], [24, 3, 3], 'split by a hash'),
+    (['test/{}', 'control/{}'], [24, 3, 3], 'split by a hash')])
+def test_folders_of_splits_are_no_classes(tmp_path, names, sizes, words):
+  written = [names[i % len(names)].format(f'{i:02d}.png') for i in range(30)]
+  write(tmp_path, written)
+  d = make(tmp_path, size=4)
+  assert [len(split.labels) for split in d[1:4]] == sizes
+  assert words in d.provenance['difference']
+  tops = [name.partition('/')[0].lower() for name in written]
+  if sizes != [24, 3, 3]:
+    assert {tops[i] for i in greys(d)[0]} == {'train'}
+    tested = {tops[i] for i in greys(d)[2]}
+    assert tested == {'test' if 'test' in tops else 'train'}
+    assert d.provenance['classes'] == (['a', 'b'] if 'a/' in names[0] else [])
+  else:
+    assert len(d.provenance['classes']) == 2
+
+
+def test_pictures_beside_the_splits_are_refused(tmp_path):
+  write(tmp_path, ['train/a.png', 'test/b.png', 'other/c.png'])
+  with pytest.raises(errors.UserError, match='splits .* other/c.png'):
+    make(tmp_path)
+
+
+@pytest.mark.parametrize('size', [3, 4, 7])
+def test_few_pictures_leave_some_for_each_split(tmp_path, size):
+  write(tmp_path, FLAT[:size])
+  assert min(len(split.labels) for split in make(tmp_path, size=4)[1:4]) >= 1
+
+
+def test_nothing_is_written_beside_the_pictures(tmp_path):
+  write(tmp_path, FLAT)
+  make(tmp_path, size=4)
+  make(tmp_path, size=5)
+  assert sorted(p.name for p in tmp_path.iterdir()) == FLAT
+
+
+def test_what_was_read_and_left_out_is_said_from_the_cache_too(tmp_path):
+  write(tmp_path, FLAT)
+  Image.new('L', (4, 4)).save(tmp_path / 'grey.png')
+  for i in range(2):
+    d = make(tmp_path, size=4)
+    assert d.provenance['read'][:2] == [
+        '31 pictures read', 'converted: 1 (grey made colour): grey.png']
+    assert d.provenance['read'][2:] == ['left out: 1 (.txt, not read): note.txt'
+                                        ] * i
+    (tmp_path / 'note.txt').touch()
+
+
+def test_a_name_that_is_not_utf_8_is_a_name(tmp_path):
+  write(tmp_path, FLAT)
+  os.rename(tmp_path / '00.png', os.fsencode(tmp_path) + b'/\xff.png')
+  assert len(make(tmp_path, size=4).train.labels) == 24
 
 
 @pytest.mark.parametrize('dir', ['', 'nowhere'])

@@ -65,8 +65,27 @@ def test_one_folder_serves_both_sets(tmp_path, files):
 
 def test_the_other_set_is_not_taken_for_it(tmp_path, files):
   write(tmp_path, files['mnist'])
-  with pytest.raises(errors.DamagedData, match='train-images.*sha256'):
+  with pytest.raises(errors.UserError, match=(
+      'train-images.* is of mnist, and not of fashion_mnist; keep')) as e:
     mnist.make_fashion(dir=str(tmp_path))
+  assert e.value.code == 2  # Nothing is damaged, and nothing to be deleted.
+
+
+@pytest.mark.parametrize('place, name', [
+    ('MNIST/raw/{}', '{}'), ('MNIST/raw/{}', '{}.gz'), ('raw/{}', '{}'),
+    ('mnist/MNIST/raw/{}', '{}'), ('{}', 'dotted'), ('mnist/{}', 'dotted'),
+    ('{0}/{0}', '{}')])
+def test_the_layouts_of_others_are_known(tmp_path, files, place, name):
+  for file, content in files['mnist'].items():
+    form = name.format(file).replace('dotted', file.replace('-idx', '.idx'))
+    path = tmp_path / (place.replace('{0}/{0}', f'{file}/{form}')
+                       .format(form))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(
+        gzip.compress(content) if form.endswith('.gz') else content)
+  # Files of the other set do not stand in the way.
+  write(tmp_path / 'FashionMNIST', files['fashion_mnist'])
+  assert len(mnist.make(dir=str(tmp_path)).train.labels) == TRAIN - VALID
 
 
 def test_provenance_goes_into_a_record(tmp_path, files):
@@ -74,7 +93,8 @@ def test_provenance_goes_into_a_record(tmp_path, files):
   found = json.loads(json.dumps(mnist.make(dir=str(tmp_path)).provenance))
   assert {file: (entry['bytes'], entry['sha256'])
           for file, entry in found['files'].items()} == mnist.FILES['mnist']
-  assert all(os.path.isfile(e['path']) for e in found['files'].values())
+  assert all(os.path.isfile(os.path.expanduser(e['path']))
+             for e in found['files'].values())
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -100,4 +120,8 @@ def test_no_folder_is_not_the_current_one(tmp_path, files, monkeypatch):
 def test_home_is_understood(tmp_path, files, monkeypatch):
   write(tmp_path / 'sets', files['mnist'])
   monkeypatch.setenv('HOME', str(tmp_path))
-  assert len(mnist.make(dir='~/sets').train.labels) == TRAIN - VALID
+  d = mnist.make(dir='~/sets')
+  assert len(d.train.labels) == TRAIN - VALID
+  # A run does not tell who trained it.
+  assert {os.path.dirname(file['path'])
+          for file in d.provenance['files'].values()} == {'~/sets'}

@@ -134,7 +134,8 @@ def heading(table: base.Table, cells: Iterable[base.Cell],
       'data.dir', 'train.epochs', 'train.steps')}
   if changed:
     notes.append('Other options than in the settings: ' + ', '.join(
-        f'config.{k} is {v}' for k, v in changed.items()) + '.')
+        f'config.{k} is {markdown.escaped(v)}'
+        for k, v in changed.items()) + '.')
   return title, notes
 
 
@@ -171,12 +172,13 @@ def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
   every = list({r.workdir: r for rs in cells.values() for r in rs}.values())
   mine = runs.shard(every, index, count)
   if flags.list:
-    print(listing(mine))
+    print(errors.printable(listing(mine), lines=True))
     return []
   failed = [] if flags.only_write else runs.work(mine)
   runs.check_data(every)
   title, notes = heading(table, configs, flags, given)
-  print('\n' + write(table, cells, title, notes, workdir))
+  text = write(table, cells, title, notes, workdir)
+  print('\n' + errors.printable(text, lines=True))
   return failed
 
 

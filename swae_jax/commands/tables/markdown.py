@@ -2,6 +2,7 @@
 import collections
 from collections.abc import Iterator, Mapping, Sequence
 import csv
+import html
 import io
 import math
 import re
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from swae_jax import errors
 from swae_jax.commands.tables import runs as runs_lib
 from swae_jax.commands.tables.papers import base
 from swae_jax.workdir import files
@@ -155,10 +157,15 @@ def _caption(table: base.Table, cells: Runs,
          'the larger of ours and the paper\'s.')
 
 
+def escaped(text: str) -> str:
+  """A text of others as Markdown that shows it and does not obey it."""
+  return errors.printable(html.escape(text, quote=False)).replace('|', r'\|')
+
+
 def _trouble(cells: Runs) -> str:
   """A line for each run that did not end well."""
   return '\n'.join(
-      f'- {run.name}/seed{run.seed}: {state}: {why}'
+      f'- {escaped(run.name)}/seed{run.seed}: {state}: {escaped(why)}'
       for run in _all(cells) for state, why in [runs_lib.state(run)] if why)
 
 
@@ -168,12 +175,12 @@ def _markdown(made: Sequence[Entry]) -> str:
   rows: dict[base.Cell, list[str]] = {}
   for e in made:
     if e.figure:
-      rows[e.cell] = [*map(str, e.cell), e.metric, e.ours(), e.paper(), e.mark,
-                      *[''] * len(shown)]
+      rows[e.cell] = [*map(str, e.cell), escaped(e.metric), e.ours(),
+                      e.paper(), e.mark, *[''] * len(shown)]
     else:
       rows[e.cell][7 + shown.index(e.metric)] = e.ours()
   head = ['data set', 'dim-z', 'system', 'metric', 'ours', 'paper', 'ours is',
-          *(f'{name}, ours' for name in shown)]
+          *(f'{escaped(name)}, ours' for name in shown)]
   lines = [head, ['---'] * len(head), *rows.values()]
   return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 

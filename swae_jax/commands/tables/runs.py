@@ -189,7 +189,7 @@ def _end(run: Run, how: str, error: str = '') -> None:
 def _fail(run: Run, error: Exception) -> None:
   """Prints why a run failed, and records it unless the run had ended."""
   _, why = errors.explain(error)
-  print(f'failed: {why}', flush=True)
+  print(f'failed: {errors.printable(why)}', flush=True)
   with contextlib.suppress(errors.DamagedData):
     cell = _cell(run)
     if cell and cell['state'] == 'done':
@@ -208,7 +208,8 @@ def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
   for i, run in enumerate(all_runs):
     if ended(run):
       continue
-    print(f'\nrun {i + 1} of {len(all_runs)}: {run.workdir}', flush=True)
+    print(f'\nrun {i + 1} of {len(all_runs)}: '
+          f'{errors.printable(run.workdir)}', flush=True)
     try:
       if reuse is None or name != run.name:
         reuse, name = build.build(run.config), run.name
@@ -217,7 +218,7 @@ def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
     except FATAL:
       raise
     except errors.Diverged as e:
-      print(f'diverged: {e}', flush=True)
+      print(f'diverged: {errors.printable(e)}', flush=True)
       _end(run, 'diverged', str(e))
     except (errors.UserError, jax.errors.JaxRuntimeError) as e:
       _fail(run, e)

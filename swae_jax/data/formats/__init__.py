@@ -1,1 +1,1 @@
-"""Readers of files: idx, npz, pickles, pictures, tensorflow-datasets."""
+"""Readers of files: archives, arrays, idx, pickles, pictures, tfds."""

@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from swae_jax import errors
+from swae_jax.data.formats import arrays
 
 
 def folders(name: str, dir: str) -> tuple[pathlib.Path, ...]:
@@ -18,9 +19,18 @@ def find(name: str, dir: str, *choices: str) -> pathlib.Path | None:
   """The path of the first existing file or folder of `choices`, or None."""
   for choice in choices:
     for folder in folders(name, dir):
-      if (folder / choice).exists():
-        return folder / choice
+      path = folder / choice
+      if path.is_file() or path.is_dir():  # A pipe would wait for ever.
+        return path
   return None
+
+
+def record(path: pathlib.Path) -> str:
+  """A path as a run keeps it; ~ stands for the home folder, which has a name.
+  """
+  home = os.path.expanduser('~')
+  return f'~{str(path).removeprefix(home)}' if path.is_relative_to(
+      home) and os.path.dirname(home) != home else str(path)
 
 
 def missing(name: str, dir: str, needed: str) -> errors.MissingData:
@@ -50,14 +60,18 @@ def check(path: str | os.PathLike[str], found: str, expected: str,
                              f'expected {expected}: fetch the file again')
 
 
-def npz(path: str | os.PathLike[str], *keys: str) -> list[np.ndarray]:
+def npz(path: str | os.PathLike[str], *keys: str,
+        most: int | None = None) -> list[np.ndarray]:
   """The arrays `keys` of an npz file, in this order; DamagedData if this fails.
+
+  `most` limits the bytes of these arrays; arrays.read says how, if None.
   """
   try:
-    # np.load itself leaves damaged files open.
-    with open(path, 'rb') as file, np.load(file) as found:
-      return [found[key] for key in keys]
-  except Exception as e:  # NumPy raises almost anything for damaged files.
+    found = arrays.read(path, keys, most)
+    return [found[key] for key in keys]
+  except errors.UserError:
+    raise
+  except Exception as e:  # Damaged files raise almost anything.
     raise errors.DamagedData(
         f'{path}: no npz file with {", ".join(keys)} ({e}): fetch the file '
         'again') from e

@@ -9,38 +9,36 @@ import zlib
 import numpy as np
 
 from swae_jax import errors
+from swae_jax.data.formats import archives
 
 UINT8 = b'\0\0\x08'  # Two zero bytes and the code of the type.
-GZIP = b'\x1f\x8b'
 
 
-def read(path: pathlib.Path, sha256: str) -> np.ndarray:
-  """The uint8 array of an idx file; DamagedData if the digest differs.
+def read(path: pathlib.Path, size: int) -> tuple[np.ndarray, str]:
+  """The uint8 array of an idx file, and the sha256 of the unpacked content.
 
-  `sha256` is the digest of the unpacked content.
+  Args:
+    path: the path of the file.
+    size: the size of the unpacked content; no more is unpacked.
+
+  Raises:
+    errors.DamagedData: the content is no idx file of this size.
   """
-  content = _unpacked(path)
-  array = _parse(path, content)
-  found = hashlib.sha256(content).hexdigest()
-  if found != sha256:
-    raise errors.DamagedData(f'{path}: the unpacked content has sha256 {found},'
-                             f' expected {sha256}: fetch the file again')
-  return array
+  content = _unpacked(path, size)
+  return _parse(path, content), hashlib.sha256(content).hexdigest()
 
 
-def _unpacked(path):
+def _unpacked(path, size):
   try:
-    content = path.read_bytes()
+    return archives.unpacked(path, size)
+  except (EOFError, gzip.BadGzipFile, zlib.error) as e:
+    raise errors.DamagedData(
+        f'{path}: damaged gzip file of {path.stat().st_size} bytes ({e}): '
+        'fetch the file again') from e
+  except ValueError as e:
+    raise errors.DamagedData(f'{path}: {e}: fetch the file again') from e
   except OSError as e:
     raise errors.UserError(f'{path}: cannot be read: {e.strerror}') from e
-  # The content decides: some tools unpack a file and keep its name.
-  if not content.startswith(GZIP):
-    return content
-  try:
-    return gzip.decompress(content)
-  except (EOFError, OSError, zlib.error) as e:
-    raise errors.DamagedData(f'{path}: damaged gzip file of {len(content)} '
-                             f'bytes ({e}): fetch the file again') from e
 
 
 def _parse(path, content):

@@ -14,7 +14,8 @@ from swae_jax.data.formats import files
 def find(name: str, dir: str) -> pathlib.Path | None:
   """The folder of the newest prepared version of a set; None without one."""
   infos = [info for folder in files.folders(name, dir)
-           for info in folder.glob('*.*.*/dataset_info.json')]
+           for info in folder.glob('*.*.*/dataset_info.json')
+           if info.is_file()]
   if not infos:
     return None
   version = lambda info: [int(n) if n.isdigit() else 0
@@ -28,7 +29,7 @@ def splits(folder: pathlib.Path,
   info = folder / 'dataset_info.json'
   try:
     form = json.loads(info.read_text()).get('fileFormat', 'tfrecord')
-  except (OSError, ValueError, AttributeError) as e:
+  except (OSError, ValueError, AttributeError, RecursionError) as e:
     raise errors.DamagedData(f'{info}: no JSON ({e}): prepare the set '
                              'again') from e
   if form != 'array_record':

@@ -10,12 +10,13 @@ import jax
 import numpy as np
 
 from swae_jax import errors
-from swae_jax.data.formats import files, pickles
+from swae_jax.data.formats import archives, files, pickles
 
 PYTORCH = 'pt_inception-2015-12-05-6726825d.pth'
 PICKLE = 'inception_v3_weights_fid.pickle'
 KNOWN = f'{PYTORCH} of pytorch-fid or {PICKLE} of jax-fid'
 EPSILON = 1e-3  # The epsilon of the batch norms.
+MOST = 1 << 28  # Bytes of a pickle; that of jax-fid has 96 MB.
 
 
 def arrays(source: str) -> dict[str, np.ndarray]:
@@ -110,8 +111,8 @@ def _of_jax_fid(source):
   """{name: array} of a file of jax-fid, with the names of pytorch-fid."""
   try:
     with open(source, 'rb') as file:
-      tree = pickles.loads(file.read())
-    flat = {'.'.join(k.key for k in path): value for path, value in
+      tree = pickles.loads(archives.Limited(file, MOST).read())
+    flat = {'.'.join(k.key for k in path): np.asarray(value) for path, value in
             jax.tree.leaves_with_path(tree)}
   except Exception as e:  # Damaged pickles raise errors of many types.
     raise errors.DamagedData(

@@ -17,10 +17,12 @@ import jax
 import numpy as np
 
 from swae_jax import errors
+from swae_jax.data.formats import arrays as arrays_lib
 from swae_jax.data.formats import files
 from swae_jax.evals.inception import network, sources
 
 WHOLE = 'inception_2015_12_05.npz'
+MOST = 1 << 28  # Bytes of all arrays; those of the whole network have 96 MB.
 PARTIAL = 'inception_2015_12_05_to_mixed8.npz'
 HOW = (f'get {sources.KNOWN} and run swae prepare inception --from=FILE '
        '--data_dir=DIR')
@@ -86,7 +88,7 @@ def convert(source: str, data_dir: str) -> pathlib.Path:
   part = folder / f'{WHOLE}.{uuid.uuid4().hex}'
   try:
     folder.mkdir(parents=True, exist_ok=True)
-    with open(part, 'wb') as file:
+    with open(part, 'xb') as file:
       np.savez(file, **content)
     os.replace(part, path)
   except OSError as e:
@@ -99,12 +101,11 @@ def convert(source: str, data_dir: str) -> pathlib.Path:
 def _read(path):
   """The arrays of a file, checked by the digest in the file, if any."""
   try:
-    with open(path, 'rb') as file, np.load(file) as found:
-      arrays = dict(found)
+    arrays = arrays_lib.read(path, most=MOST)
   except FileNotFoundError as e:
     raise errors.MissingData(
         f'inception: there is no file {path}; {HOW}') from e
-  except Exception as e:  # NumPy raises errors of many types.
+  except Exception as e:  # Damaged files raise errors of many types.
     raise errors.DamagedData(
         f'{path}: not an npz file of Inception weights ({e}); {HOW}') from e
   expected = arrays.pop('sha256', None)

@@ -1,6 +1,9 @@
 import io
+import os
+import struct
 import time
 import zipfile
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -122,7 +125,7 @@ def test_a_photo_is_turned_as_its_camera_says(tmp_path):
     (b'<html>quota exceeded</html>', 'no picture'),
     (encoded(random(16, 16, 3))[:-40], '.'),
     (encoded(random(99, 99, 3), 'jpeg')[:900], 'truncated'),
-    (encoded(random(4, 4).astype(np.uint16)), 'more than 8 bits')])
+    (encoded(random(4, 4).astype(np.int32), "tiff"), "more than 16 bits")])
 def test_a_damaged_picture_is_named_in_one_line(tmp_path, content, words):
   good = encoded(random(16, 16, 3))
   path = zipped(tmp_path / 'x.zip', {'a.png': good, 'b.png': content})
@@ -162,3 +165,138 @@ def test_the_first_damage_ends_it():
   with pytest.raises(errors.DamagedData):
     pictures.decode_all(10_000 * pictures.CHUNK, how(1), get)
   assert len(seen) < 5000
+
+
+def png16(array):
+  """A png of 16 bits a channel, [H, W, C], C of 1, 3 or 4, made by hand."""
+  chunk = lambda kind, data: (
+      struct.pack('>I', len(data)) + kind + data
+      + struct.pack('>I', zlib.crc32(kind + data)))
+  height, width, channels = array.shape
+  rows = b''.join(b'\0' + row.astype('>u2').tobytes() for row in array)
+  kind = {1: 0, 3: 2, 4: 6}[channels]
+  head = struct.pack('>IIBBBBB', width, height, 16, kind, 0, 0, 0)
+  return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', head)
+          + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b''))
+
+
+def decoded(tmp_path, name, content, size, channels):
+  """The image of a file, and what was said of it."""
+  (tmp_path / name).write_bytes(content)
+  found = pictures.find(tmp_path)
+  x = pictures.decode(found, [name], how(size, channels))[0]
+  return x, pictures.summary(found, 1)[1:]
+
+
+@pytest.mark.parametrize('channels', [1, 3, 4])
+def test_16_bits_are_scaled_to_8_and_not_cut(tmp_path, channels):
+  wide = np.random.default_rng(0).integers(
+      1 << 16, size=(6, 6, channels), dtype=np.uint16)
+  wide[0, :4] = np.array([65535, 0, 128, 129])[:, None]  # 129 is nearer to 257.
+  x, said = decoded(tmp_path, 'a.png', png16(wide), 6, min(channels, 3))
+  np.testing.assert_array_equal(x, np.rint(wide[..., :3] / 257))
+  assert '1 (16 bits a channel, scaled to 8): a.png' in said[0]
+  assert ('transparency dropped' in said[0]) == (channels == 4)
+
+
+@pytest.mark.parametrize('form', ['tiff', 'ppm'])
+def test_16_bits_of_other_forms_are_scaled(tmp_path, form):
+  wide = np.random.default_rng(0).integers(
+      1 << 16, size=(6, 6), dtype=np.uint16)
+  content = (encoded(wide, 'tiff') if form == 'tiff' else
+             b'P5 6 6 65535\n' + wide.astype('>u2').tobytes())
+  x, _ = decoded(tmp_path, 'a.pgm', content, 6, 1)
+  np.testing.assert_array_equal(x[..., 0], np.rint(wide / 257))
+
+
+@pytest.mark.parametrize('form', ['gif', 'tiff', 'webp', 'avif'])
+def test_the_first_of_several_frames_is_taken(tmp_path, form):
+  if f'.{form}' not in pictures.SUFFIXES:
+    pytest.skip(f'Pillow without {form}')
+  out = io.BytesIO()
+  first, other = (Image.new('RGB', (8, 8), c) for c in ('red', 'blue'))
+  first.save(out, form, save_all=True, append_images=[other])
+  x, said = decoded(tmp_path, f'a.{form}', out.getvalue(), 8, 3)
+  assert x[4, 4, 0] > 240 and x[4, 4, 2] < 16
+  assert 'several frames, the first taken' in said[0]
+
+
+def test_all_that_is_left_out_is_said(tmp_path):
+  inner = tmp_path / 'in'
+  inner.mkdir()
+  (inner / 'a.png').write_bytes(encoded(random(4, 4, 3)))
+  for name in ('b.svg', 'c.SVG', 'README', '.d.png'):
+    (inner / name).touch()
+  (inner / '@eaDir').mkdir()
+  (inner / '@eaDir' / 'a.png').touch()
+  os.symlink('nothing', inner / 'e.png')
+  os.symlink('f.png', inner / 'f.png')  # Leads to itself.
+  os.symlink('.', inner / 'g')
+  os.symlink('..', inner / 'h')
+  os.mkfifo(inner / 'i.png')
+  os.symlink('/dev/zero', inner / 'j.png')
+  os.symlink('a.png', inner / 'k.png')
+  found = pictures.find(tmp_path)
+  assert found.names == ['in/a.png', 'in/k.png']
+  pictures.decode(found, found.names, how(4))
+  assert pictures.summary(found, 2) == [
+      '2 pictures read', 'left out: 2 (.svg, not read): in/b.svg, ...; '
+      '2 (a link to a folder that is read anyway): in/g, ...; '
+      '2 (a link to nothing): in/e.png, ...; '
+      '2 (hidden, or made by a system): in/.d.png, ...; '
+      '2 (neither file nor folder): in/i.png, ...; '
+      '1 (no suffix, not read): in/README']
+
+
+def test_a_folder_behind_a_link_is_read_once(tmp_path):
+  outside, inside = tmp_path / 'outside', tmp_path / 'inside'
+  for folder in (outside, inside / 'z'):
+    folder.mkdir(parents=True)
+    (folder / 'a.png').write_bytes(encoded(random(4, 4, 3)))
+  os.symlink(outside, inside / 'b')
+  os.symlink(outside, inside / 'c')
+  os.symlink('z', inside / 'a')  # The folder itself counts, not its link.
+  found = pictures.find(inside)
+  assert found.names == ['b/a.png', 'z/a.png']
+  assert found.left_out == {
+      'a link to a folder that is read anyway': ['a', 'c']}
+
+
+def bomb(width, height):
+  """A png of some bytes with a very large picture in its head."""
+  content = bytearray(encoded(random(4, 4, 3)))
+  content[16:24] = struct.pack('>II', width, height)
+  content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+  return bytes(content)
+
+
+@pytest.mark.parametrize('content, words', [
+    (bomb(10_000, 10_000), 'pixels'), (bomb(100_000, 100_000), 'pixels'),
+    (b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'no picture'),
+    (b'GIF89a' + b'\xff' * 7, '.'), (b'II*\0' + b'\xff' * 9, '.'),
+    (b'P5 9 9 255\n', '.'), (b'P5 99999999 99999999 255\n', '.'),
+    (b'BM' + b'\xff' * 60, '.')])
+def test_a_hostile_picture_is_refused_in_one_line(
+    tmp_path, content, words, recwarn):
+  (tmp_path / 'a.png').write_bytes(content)
+  found = pictures.find(tmp_path)
+  with pytest.raises(errors.DamagedData, match=f'cannot be.*{words}') as e:
+    pictures.decode(found, found.names, how(4))
+  assert '\n' not in str(e.value) and not list(recwarn)
+
+
+def test_no_program_is_started_for_a_picture(tmp_path, monkeypatch):
+  out = io.BytesIO()
+  Image.new('RGB', (4, 4)).save(out, 'eps')
+  (tmp_path / 'a.png').write_bytes(out.getvalue())
+  monkeypatch.setattr('subprocess.Popen', None)
+  found = pictures.find(tmp_path)
+  with pytest.raises(errors.DamagedData, match='no picture'):
+    pictures.decode(found, found.names, how(4))
+
+
+def test_a_file_too_large_for_a_picture_is_not_read(tmp_path):
+  with open(tmp_path / 'a.png', 'wb') as file:
+    file.truncate(1 << 40)  # No byte of it is on the disk.
+  with pytest.raises(errors.DamagedData, match='too many for a picture'):
+    pictures.find(tmp_path)
