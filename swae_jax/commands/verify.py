@@ -74,7 +74,7 @@ def main(argv: list[str]) -> None:
   from absl import logging
   logging.set_verbosity(logging.WARNING)
   damaged = []
-  for what, fault in verify(storage.path(workdir).expanduser()):
+  for what, fault in verify(storage.path(workdir)):
     print(f'{what:24}{fault or "ok"}', flush=True)
     if fault:
       damaged.append(what)

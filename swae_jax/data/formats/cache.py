@@ -30,7 +30,7 @@ def images(folder: str | os.PathLike[str], name: str, source: Any,
     The array, and the path of its file; None if the folder cannot be written.
   """
   key = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
-  path = pathlib.Path(folder).expanduser() / f'{name}-{key[:16]}.npz'
+  path = errors.path(folder) / f'{name}-{key[:16]}.npz'
   # npz files have a checksum: the cache replaces a damaged file.
   with contextlib.suppress(errors.DamagedData):
     return files.npz(path, 'images')[0], path
