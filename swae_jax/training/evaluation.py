@@ -16,7 +16,7 @@ from swae_jax.evals import base as evals_base
 from swae_jax.training import build, choice, parts
 from swae_jax.training import config as config_lib
 from swae_jax.training import step as step_lib
-from swae_jax.workdir import checkpoint, digests, files, folder, storage
+from swae_jax.workdir import checkpoint, digests, files, folder, lock, storage
 
 
 @functools.cache
@@ -96,7 +96,13 @@ def again(workdir: Any, config: Any = None) -> dict[str, Any]:
     own.devices = config.devices
     own.data.update({k: config.data[k] for k in parts.Folders._fields})
   run = build.build(own)
-  where = folder.evaluated(workdir, own)
+  with lock.hold(workdir):
+    return _again(workdir, run)
+
+
+def _again(workdir: storage.Path, run: build.Run) -> dict[str, Any]:
+  """`again` in a workdir that no other process uses."""
+  where = folder.evaluated(workdir, run.config)
   with checkpoint.Checkpoints(where) as checkpoints:
     state = checkpoints.restore(build.template(run))
   if state is None:
