@@ -69,7 +69,7 @@ class Figure(NamedTuple):
 
 def read(workdir: Any, name: str = '') -> Run:
   """The Run of a workdir."""
-  workdir = storage.path(workdir).expanduser()
+  workdir = storage.path(workdir)
   config = folder.read_config(workdir).to_dict()
   results = files.read_json(workdir / 'results.json') or {}
   curves = (_columns(workdir / 'metrics.jsonl')
@@ -247,9 +247,11 @@ def write(workdirs: Sequence[str], output: str = '') -> Any:
   if len(set(names)) < len(names):
     raise errors.UserError('--compare: a run is named twice')
   path = storage.path(
-      output or storage.path(workdirs[0]) / 'report.html').expanduser()
+      output or storage.path(workdirs[0]) / 'report.html')
   if path.is_dir():
     raise errors.UserError(f'--output={output}: it is a folder; give a file')
+  if output:
+    cli.check_output(path)
   runs = [read(*both) for both in zip(workdirs, names, strict=True)]
   with cli.user_paths():
     files.replace(path, page(runs).encode())
