@@ -140,16 +140,3 @@ def test_the_command_goes_from_a_run_to_a_file(ae, tmp_path, capsys):
       f'{path}: <digits-ae, step 3: 8x8x1 -> 2>\n')
   assert digests.summary(model_lib.load(path).saved.variables) == (
       digests.summary(a.variables))
-
-
-@pytest.mark.parametrize('output, words', [
-    ('model.onnx', 'end it in .safetensors or .stablehlo'),
-    ('folder.safetensors', 'it is a folder'),
-    ('file.stablehlo', 'it is no folder')])
-def test_an_output_that_cannot_be_is_refused(output, words, tmp_path, capsys):
-  (tmp_path / 'folder.safetensors').mkdir()
-  (tmp_path / 'file.stablehlo').touch()
-  with pytest.raises(SystemExit) as found:
-    commands.run(['export', f'--workdir={tmp_path}',
-                  f'--output={tmp_path / output}'])
-  assert found.value.code == 2 and words in capsys.readouterr().err
