@@ -70,10 +70,11 @@ def plain(error: BaseException) -> errors.UserError:
   if found:
     from swae_jax.training import config as config_lib
     return config_lib.mistyped(found[1], found[2])
-  if isinstance(error, (flags.Error, KeyboardInterrupt)):
+  if isinstance(error, flags.Error) and 'Traceback' not in str(error):
     return errors.UserError(error)
-  return errors.UserError(
-      f'--config: {type(chain[-1]).__name__}: {chain[-1]}')
+  # ml_collections puts the traceback of a config file into its own message.
+  cause = next((e for e in chain if 'Traceback' not in str(e)), chain[-1])
+  return errors.UserError(f'--config: {type(cause).__name__}: {cause}')
 
 
 def check_names(argv: list[str]) -> None:
