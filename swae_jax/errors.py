@@ -21,6 +21,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -30,6 +31,10 @@ from typing import Any, NoReturn
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 LONGEST = 2000  # Letters of an error.
+# A path that a person gave cannot be what it must be.
+UNFIT = (errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
+         errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
+NAME_MAX, PATH_MAX = 255, 3800  # bytes; a run adds names to its own
 # The extra that installs a module, as setup.cfg has it.
 EXTRAS = {
     'array_record': 'tfds', 'gcsfs': 'gcs', 'importlib_resources': 'tfds',
@@ -113,6 +118,27 @@ def printable(text: Any, lines: bool = False) -> str:
       else c.encode('unicode_escape').decode() for c in text)
 
 
+def path(name: str | os.PathLike[str]) -> pathlib.Path:
+  """The path on a disk of a user's text; ~ is the home folder.
+
+  Raises:
+    UserError: no file can have this name.
+  """
+  try:
+    found = pathlib.Path(name).expanduser()
+    os.fspath(found).encode()  # The files of a run hold names as UTF-8.
+    if '\0' in os.fspath(found):
+      raise ValueError('it has a zero byte')
+  except UnicodeEncodeError:
+    raise UserError(f'{os.fspath(name)!r}: the name is not UTF-8') from None
+  except (RuntimeError, ValueError) as e:
+    raise UserError(f'{os.fspath(name)!r} is no path: {e}') from e
+  length = max(map(len, map(os.fsencode, found.parts)), default=0)
+  if length > NAME_MAX or len(os.fsencode(found)) > PATH_MAX:
+    raise UserError(f'{os.fspath(name)[:40]}...: the name is too long')
+  return found
+
+
 def is_full(error: BaseException) -> bool:
   """Whether the disk was full.  TensorStore tells it only in its text."""
   return any(getattr(e, 'errno', None) in FULL
@@ -142,9 +168,14 @@ def explain(error: BaseException) -> tuple[int, str]:
     return 73, f'{text}; give a --workdir that can be written'
   if isinstance(error, OSError) and error.errno == errno.EIO:
     return 74, f'{text}; check the disk and run the same command'
+  if isinstance(error, OSError) and error.errno in UNFIT and error.filename:
+    return 2, f'{text}; give another path'
   if 'RESOURCE_EXHAUSTED' in text or isinstance(error, MemoryError):
-    return 2, ('out of memory; try a smaller --config.train.batch_size: '
-               f'{text[:200]}')
+    return 2, ('out of memory; try a smaller --config.train.batch_size, or '
+               f'fewer or smaller examples: {text[:200]}')
+  if isinstance(error, ValueError) and re.search(
+      "JAX flag jax_|environment 'JAX_", text):
+    return 2, f'{text}; unset the variable'
   return 1, f'{type(error).__name__}: {text[:200]}'
 
 
@@ -181,7 +212,7 @@ def end(error: BaseException, folder: Any = None,
   code, text = explain(error)
   if verbose:
     traceback.print_exception(error)
-  if not isinstance(error, (UserError, KeyboardInterrupt)):
+  if code == 1:
     try:
       text += f'; the traceback is in {write_traceback(error, folder)}'
     except OSError:  # The disk is full.

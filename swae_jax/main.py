@@ -12,7 +12,6 @@ holds the run already, the same command goes on with the run.
 more, by the evaluators of the run and those that --config.evals.NAME.run=True
 turns on.
 """
-import pathlib
 import re
 import sys
 
@@ -40,7 +39,7 @@ RESTART = flags.DEFINE_bool(
     'Do not give this flag to a command that a script repeats.')
 WATCHDOG = flags.DEFINE_float(
     'watchdog', 0., 'End with code 124 after this many seconds without a '
-    'step; 0 never ends.', lower_bound=0.)
+    'step; 0 never ends.')
 DRY_RUN = flags.DEFINE_bool(
     'dry_run', False, 'Compile, take a few steps and print the memory, disk '
     'and time that the run needs; write nothing.')
@@ -55,6 +54,8 @@ TIMEOUT = flags.DEFINE_integer(
 PROCESSES = flags.DEFINE_integer('processes', 1, 'The number of processes.')
 PROCESS = flags.DEFINE_integer('process', 0, 'The number of this process, '
     'from 0.')
+LIMITS = ((WATCHDOG, 0, 10**8), (TIMEOUT, 1, 10**8), (PROCESSES, 1, 10**6),
+          (PROCESS, 0, 10**6))
 
 
 def plain(error: BaseException) -> errors.UserError:
@@ -65,19 +66,27 @@ def plain(error: BaseException) -> errors.UserError:
   ours = [e for e in chain if isinstance(e, errors.UserError)]
   if ours:
     return ours[0]
-  if isinstance(error, (AttributeError, KeyError)):  # From ml_collections.
-    asked = str(chain[-1]).strip('\'"')
-    near = re.search('Did you mean "(.*?)"', str(error))
-    return errors.UserError(
-        f'--config: there is no option {asked!r}'
-        f'{f", did you mean {near[1]!r}?" if near else ""}')
   found = re.match(r'flag --config\.([\w.]+)=(.*?): ', str(error), re.DOTALL)
   if found:
     from swae_jax.training import config as config_lib
     return config_lib.mistyped(found[1], found[2])
-  if isinstance(error, (flags.Error, KeyboardInterrupt)):
+  if isinstance(error, flags.Error) and 'Traceback' not in str(error):
     return errors.UserError(error)
-  return errors.UserError(f'--config: {type(error).__name__}: {error}')
+  # ml_collections puts the traceback of a config file into its own message.
+  cause = next((e for e in chain if 'Traceback' not in str(e)), chain[-1])
+  return errors.UserError(f'--config: {type(cause).__name__}: {cause}')
+
+
+def check_names(argv: list[str]) -> None:
+  """Refuses --config.OPTION=VALUE if no config has the option."""
+  given = [arg.lstrip('-').partition('=') for arg in argv[1:]
+           if re.match('--?config\\.', arg)]
+  if not given:
+    return
+  from swae_jax.training import config as config_lib
+  config = config_lib.defaults()
+  for name, _, value in given:
+    config_lib.find(config, name.removeprefix('config.'), value)
 
 
 def with_config_file(argv: list[str]) -> list[str]:
@@ -92,10 +101,13 @@ def with_config_file(argv: list[str]) -> list[str]:
     if arg == '--':
       break
     if name == 'config' and arg.startswith('-'):
-      at = i if equals else min(i + 1, len(argv) - 1)
-      value = value if equals else argv[at]
+      at = i if equals else i + 1
+      value = value if equals else ''.join(argv[at:at + 1])
+      if not value or value.startswith('-'):
+        raise errors.UserError(
+            '--config names no file; try --config=configs/digits.py')
       path, colon, setting = value.partition(':')
-      found = pathlib.Path(path)
+      found = errors.path(path)
       if not found.is_file() and found.parent.name == 'configs':
         from swae_jax.training import shipped
         found = shipped.find(found.stem)
@@ -111,7 +123,12 @@ def parse(argv: list[str]) -> list[str]:
   """Reads the flags and with them the config."""
   try:
     argv = with_saved_config(with_config_file(argv))
+    check_names(argv)
     rest = flags.FLAGS(argv)
+    for flag, least, most in LIMITS:
+      if not least <= flag.value <= most:
+        raise errors.UserError(f'--{flag.name}={flag.value}: it must lie in '
+                               f'[{least}, {most}]')
     if MODE.value == 'eval' and not WORKDIR.value:
       raise errors.UserError('--mode=eval needs the --workdir of a run')
     if CONFIG.value is None:
@@ -131,7 +148,10 @@ def parse(argv: list[str]) -> list[str]:
 
 def with_saved_config(argv: list[str]) -> list[str]:
   """The flags; --mode=eval without --config takes the config of the run."""
-  values = dict(arg.lstrip('-').partition('=')[::2] for arg in argv[1:])
+  values = {}
+  for arg, following in zip(argv[1:], [*argv[2:], ''], strict=False):
+    name, equals, value = arg.lstrip('-').partition('=')
+    values[name] = value if equals else following
   if values.get('mode') != 'eval' or 'config' in values:
     return argv
   if not values.get('workdir'):
@@ -156,7 +176,7 @@ def main(argv: list[str]) -> None:
   # These load slowly, and a mistake in a flag shows before.
   from swae_jax.host import console, mesh
   from swae_jax.training import choice, dry_run, evaluation, train
-  from swae_jax.workdir import folder, lock, storage
+  from swae_jax.workdir import storage
   if PRINT_CONFIG.value:
     return print(choice.chosen(CONFIG.value))
   try:
@@ -164,13 +184,12 @@ def main(argv: list[str]) -> None:
                     TIMEOUT.value)
     if MODE.value == 'eval':
       workdir = storage.path(WORKDIR.value)
-      folder.read_config(workdir)  # The lock makes a folder.
-      with lock.hold(workdir):
-        results = evaluation.again(
-            workdir, CONFIG.value, allow_config_change=ALLOW.value)
+      results = evaluation.again(
+          workdir, CONFIG.value, allow_config_change=ALLOW.value)
       console.Console().results(results, workdir)
     elif DRY_RUN.value:
-      dry_run.dry_run(CONFIG.value, WORKDIR.value)
+      dry_run.dry_run(CONFIG.value, WORKDIR.value,
+                      allow_config_change=ALLOW.value, restart=RESTART.value)
     else:
       train.run(CONFIG.value, WORKDIR.value,
                 allow_config_change=ALLOW.value, restart=RESTART.value,

@@ -18,7 +18,9 @@ import numpy as np
 from swae_jax import errors
 from swae_jax.evals import base as evals_base
 from swae_jax.evals import interpolation
+from swae_jax.host import mesh
 from swae_jax.training import saved
+from swae_jax.training import step as step_lib
 from swae_jax.workdir import storage
 
 BATCH_SIZE = 64
@@ -42,6 +44,11 @@ class Model:
         None, batch_size=batch_size)
     self._eval = self._view(jax.random.key(0))
 
+  def __reduce__(self) -> tuple:
+    # The functions of a system are closures, which pickle refuses.
+    return _again, (self.saved.about, jax.device_get(self.saved.variables),
+                    self._view.keywords['batch_size'])
+
   def __repr__(self) -> str:
     about = self.saved.about
     shape = 'x'.join(map(str, self.shape))
@@ -54,6 +61,11 @@ class Model:
     x = jax.ShapeDtypeStruct((1, *self.shape), np.float32)
     return jax.eval_shape(
         self.saved.system.encode, self.saved.variables, x).shape[1]
+
+  @property
+  def memory(self) -> int | None:
+    """The bytes of memory of a device, or None if they are not known."""
+    return mesh.memory(mesh.make(1))
 
   def encode(self, images: ArrayLike) -> np.ndarray:
     """Images [N, H, W, C] -> mean codes [N, D]."""
@@ -71,7 +83,10 @@ class Model:
     """Codes [n, D] drawn from the prior; a smaller n gives the first ones."""
     if n < 0:
       raise errors.UserError(f'n={n}: it must not be negative')
-    return self._view(jax.random.key(seed)).sample(n)
+    if not 0 <= seed < 2**64:
+      raise errors.UserError(f'seed={seed}: it must be at least 0 and below '
+                             '2^64')
+    return self._view(step_lib.key(seed)).sample(n)
 
   def sample(self, n: int, seed: int = 0) -> np.ndarray:
     """Images [n, H, W, C] decoded from codes that are drawn from the prior."""
@@ -121,6 +136,12 @@ class Model:
     return self
 
 
+def _again(about: dict[str, Any], variables: Any, batch_size: int) -> Model:
+  """The Model that was pickled."""
+  made, _ = saved.system(about)
+  return Model(saved.Saved(about, made, variables), batch_size)
+
+
 def checked_images(x: ArrayLike, about: Mapping[str, Any]) -> np.ndarray:
   """Images that evaluators take; raises UserError for all others."""
   x, shape = np.asarray(x), about['shape']
@@ -161,8 +182,9 @@ def load(path: str | os.PathLike, batch_size: int = BATCH_SIZE) -> Model:
   For a workdir the Model has the state that the run evaluates: the last state,
   or the best one.
   """
-  where = storage.path(path).expanduser()
+  where = storage.path(path)
   if not where.exists():
     raise errors.MissingData(f'{where}: there is no such workdir or file')
+  mesh.devices()  # JAX may have none.
   read = saved.of_workdir if where.is_dir() else saved.of_file
   return Model(read(where), batch_size)

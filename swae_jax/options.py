@@ -13,8 +13,10 @@ the options from the signature.
 """
 import ast
 from collections.abc import Callable, Iterable, Mapping
+import functools
 import inspect
 import math
+import re
 import types
 import typing
 from typing import Annotated, Any, Literal, NamedTuple
@@ -51,10 +53,14 @@ class Range(NamedTuple):
       return f'must be finite{kind}'
     if self.high == math.inf:
       least = 'above' if self.open_low else 'at least'
-      return f'must be {least} {self.low:g}{kind}'
+      return f'must be {least} {self.low}{kind}'
     left, right = '(' if self.open_low else '[', ')' if self.open_high else ']'
-    return f'must lie in {left}{self.low:g}, {self.high:g}{right}{kind}'
+    return f'must lie in {left}{self.low}, {self.high}{right}{kind}'
 
+
+# Greater whole numbers overflow JAX's int32, greater numbers its float32.
+LARGEST_INT = 2**31 - 1
+LARGEST_FLOAT = 3.4028234e38
 
 Real = Annotated[float, Range()]
 Positive = Annotated[float, Range(0, open_low=True)]
@@ -63,6 +69,9 @@ Share = Annotated[float, Range(0, 1)]
 Order = Annotated[float, Range(1)]  # The exponent p of a distance.
 Count = Annotated[int, Range(1)]
 CountOrZero = Annotated[int, Range(0)]
+Depth = Annotated[int, Range(1, 1000)]  # JAX traces layer after layer.
+Side = Annotated[int, Range(1, 100)]  # Rows or columns of a picture.
+Seed = Annotated[int, Range(0, 2**64 - 1)]
 
 
 class Option(NamedTuple):
@@ -79,6 +88,11 @@ def of(make: Callable[..., Any]) -> dict[str, Option]:
     TypeError: an option has no default or no annotation.  Only the author of a
       part sees this error.
   """
+  return dict(_of(make))
+
+
+@functools.lru_cache(maxsize=1024)  # A table asks a hundred times for each.
+def _of(make):
   hints = typing.get_type_hints(make, include_extras=True)
   found = {}
   for name, p in inspect.signature(make).parameters.items():
@@ -149,16 +163,23 @@ def checked(where: str, option: Option, value: Any) -> Any:
         return name
     names = ', '.join(map(str, typing.get_args(kind)))
     raise _refused(where, value, f'must be one of {names}')
-  fits = {float: lambda v: _is_number(v), int: lambda v: _is_number(v)
-          and v == int(v), bool: lambda v: isinstance(v, bool),
-          str: lambda v: isinstance(v, str)}[kind]
+  fits = {float: lambda v: _is_number(v) and (
+              -LARGEST_FLOAT <= v <= LARGEST_FLOAT),
+          int: lambda v: _is_number(v) and (
+              isinstance(v, int) or v.is_integer()),
+          bool: lambda v: isinstance(v, bool),
+          str: lambda v: isinstance(v, str) and not re.search(
+              '[\ud800-\udfff\0]', v)}[kind]
   names = {float: 'a finite number', int: 'a whole number',
-           bool: 'true or false', str: 'a text'}
+           bool: 'true or false', str: 'a text in UTF-8'}
   if not fits(value):
     raise _refused(where, value, f'must be {names[kind]}')
   value = kind(value)
   if limits is not None and not limits.holds(value):
     raise _refused(where, value, str(limits))
+  if kind is int and (limits is None or limits.high == math.inf) and (
+      value > LARGEST_INT):
+    raise _refused(where, value, f'must be at most {LARGEST_INT}')
   return value
 
 
@@ -173,8 +194,7 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def _is_number(value: Any) -> bool:
-  return isinstance(value, (int, float)) and not isinstance(
-      value, bool) and math.isfinite(value)
+  return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _option(hint: Any, default: Any) -> Option:
@@ -190,7 +210,9 @@ def _option(hint: Any, default: Any) -> Option:
 
 
 def _refused(where: str, value: Any, why: str) -> errors.UserError:
-  return errors.UserError(f'--{where}={value}: it {why}')
+  text = str(value)
+  text = text if len(text) <= 80 else f'{text[:60]}...'
+  return errors.UserError(f'--{where}={text}: it {why}')
 
 
 def parsed(where: str, option: Option, text: str) -> Any:

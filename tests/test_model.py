@@ -1,6 +1,7 @@
 import json
 import os
 import pathlib
+import pickle
 import shutil
 import subprocess
 import sys
@@ -221,3 +222,20 @@ def test_it_stands_in_a_pipeline(model):
 
 def test_it_says_what_it_is(model):
   assert repr(model) == '<digits-swae, step 3: 8x8x1 -> 2>'
+
+
+def test_a_pickled_model_is_the_same_model(model):
+  again = pickle.loads(pickle.dumps(model))
+  np.testing.assert_array_equal(again.sample(5, 3), model.sample(5, 3))
+  assert repr(again) == repr(model)
+
+
+@pytest.mark.parametrize('seed', [2**31, 2**32 + 1, 2**64 - 1])
+def test_large_seeds_draw_other_codes(model, seed):
+  assert not (model.prior(3, seed) == model.prior(3, seed & 0x7fffffff)).all()
+
+
+@pytest.mark.parametrize('seed', [-1, 2**64])
+def test_a_seed_that_has_no_key_is_refused(model, seed):
+  with pytest.raises(errors.UserError, match=f'seed={seed}: '):
+    model.sample(1, seed)

@@ -5,9 +5,8 @@ import os
 import pathlib
 import re
 import shlex
-import subprocess
-import sys
 
+import forked
 import pytest
 
 from swae_jax import __main__ as commands
@@ -81,9 +80,16 @@ def test_the_documents_show_commands():
   assert len(COMMANDS) > 30
 
 
+@pytest.fixture(scope='module')
+def server():
+  server = forked.Server(ROOT)
+  yield server
+  server.close()
+
+
 @pytest.mark.parametrize('path, line', COMMANDS,
                          ids=lambda x: getattr(x, 'name', x))
-def test_a_command_is_understood(path, line, home, monkeypatch):
+def test_a_command_is_understood(path, line, home, server, monkeypatch):
   monkeypatch.chdir(home)
   argv = words(line)
   while re.match('[A-Z]+=', argv[0]):
@@ -98,7 +104,7 @@ def test_a_command_is_understood(path, line, home, monkeypatch):
     program, argv = 'swae', [*(['train'] if module.endswith('.main') else []),
                              *argv]
   if program == 'swae':
-    understood(argv)
+    understood(argv, lambda argv: server.run(argv, home))
   elif program.startswith('launch/'):
     assert os.access(ROOT / program, os.X_OK), program
     if argv and argv[0].startswith('launch/'):
@@ -111,28 +117,20 @@ def test_a_command_is_understood(path, line, home, monkeypatch):
       assert (ROOT / word.partition('=')[2].partition(':')[0]).is_file()
 
 
-def understood(argv):
+def understood(argv, run):
   """Checks a `swae` command by its own parser, or by running it."""
   name, argv = argv[0], argv[1:]
   assert name in commands.COMMANDS, name
   if name in ('train', 'eval'):
     found = run([name, *argv, '--print_config'])
-    assert found.returncode == 0, found.stderr
+    assert found.code == 0, found.err
   elif name in ('tables', 'prepare'):  # These need data or hours.
-    assert run([name, '--help']).returncode == 0
+    assert run([name, '--help']).code == 0
   else:
     found = run([name, *argv])
     allowed = (2, 66) if '--input=photos' in argv else (0,)
-    assert found.returncode in ((0, 1) if name == 'doctor' else allowed
-                                ), found.stderr
-
-
-def run(argv):
-  """Runs `swae` in the current folder."""
-  return subprocess.run(
-      [sys.executable, '-m', 'swae_jax', *argv], capture_output=True,
-      text=True, check=False, timeout=300,
-      env={**os.environ, 'PYTHONPATH': str(ROOT), 'JAX_PLATFORMS': 'cpu'})
+    assert found.code in ((0, 1) if name == 'doctor' else allowed
+                                ), found.err
 
 
 PYTHON = re.findall(r'```python\n(.*?)```', shown(ROOT / 'README.md'), re.S)

@@ -21,6 +21,7 @@ an array ('images' float32, 'names'), and no ending is a folder of PNG files.
 swae apply ACTION --help, such as swae apply sample --help, describes the flags.
 """
 import argparse
+import math
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,18 @@ def reconstruct(model: 'Model', flags: argparse.Namespace) -> str:
   return image_files.write_images(flags.output, model.reconstruct(x), names)
 
 
+def _check_memory(model: 'Model', flag: str, count: int) -> None:
+  """Refuses more pictures than the memory of this machine holds."""
+  need, there = 4 * count * math.prod(model.shape), model.memory
+  if there and need > there:
+    raise errors.UserError(
+        f'--{flag}: {count} pictures need {need / 2**30:,.1f} GiB, and this '
+        f'machine has {there / 2**30:,.1f}; give a smaller --{flag}')
+
+
 def sample(model: 'Model', flags: argparse.Namespace) -> str:
   """Writes pictures that are decoded from codes drawn from the prior."""
+  _check_memory(model, 'n', flags.n)
   x = model.sample(flags.n, flags.seed)
   return image_files.write_images(
       flags.output, x, image_files.numbered(flags.n))
@@ -82,6 +93,7 @@ def interpolate(model: 'Model', flags: argparse.Namespace) -> str:
     raise errors.UserError(
         f'--input={flags.input}: interpolation needs at least two pictures, '
         f'found {len(x)}')
+  _check_memory(model, 'steps', flags.steps * (len(x) - 1))
   x = model.interpolate(x[:-1], x[1:], flags.steps)
   names = [f'{name}-{i:02d}' for name in image_files.numbered(len(x))
            for i in range(flags.steps)]
@@ -130,6 +142,7 @@ def make_parser() -> cli.Parser:
 def check(flags: argparse.Namespace, parser: cli.Parser) -> None:
   """Refuses unsuitable paths before anything is computed."""
   _check_output(flags.action, flags.output, parser)
+  cli.check_output(flags.output)
   if 'input' not in flags:
     return
   if not (flags.input.is_file() or flags.input.is_dir()):

@@ -5,7 +5,7 @@ import contextlib
 import pathlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from swae_jax import errors
+from swae_jax import errors, options
 
 if TYPE_CHECKING:  # A mistake in a flag shows before jax is loaded.
   from swae_jax import model
@@ -20,13 +20,13 @@ class Parser(argparse.ArgumentParser):
     raise AssertionError  # `end` does not return.
 
 
-def parser(doc: str | None, **options: Any) -> Parser:
+def parser(doc: str | None, **more: Any) -> Parser:
   """A parser with the docstring of a command as its help."""
   return Parser(description=doc, allow_abbrev=False,
-                formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+                formatter_class=argparse.RawDescriptionHelpFormatter, **more)
 
 
-def whole(low: int, high: float = float('inf')) -> Callable[[str], int]:
+def whole(low: int, high: int = options.LARGEST_INT) -> Callable[[str], int]:
   """A type of flags: whole numbers from `low` to `high`."""
 
   def number(text: str) -> int:
@@ -35,25 +35,31 @@ def whole(low: int, high: float = float('inf')) -> Callable[[str], int]:
     except ValueError:
       value = None
     if value is None or not low <= value <= high:
-      limit = '' if high == float('inf') else f' and at most {high}'
       raise argparse.ArgumentTypeError(
-          f'{text}: it must be a whole number, at least {low}{limit}')
+          f'{text}: it must be a whole number, at least {low} and at most '
+          f'{high}')
     return value
 
   return number
 
 
-SEED = whole(0, 2**32 - 1)  # JAX's keys take no more bits.
+SEED = whole(0, 2**64 - 1)
 
 
 def path(text: str) -> pathlib.Path:
   """A type of flags: a path on a disk, where ~ is the home folder."""
+  if not text:
+    raise argparse.ArgumentTypeError('it is empty; give a path')
   try:
-    found = pathlib.Path(text).expanduser()
-    found.exists()
-  except (OSError, RuntimeError, ValueError) as e:
-    raise argparse.ArgumentTypeError(f'{text!r}: {e}') from e
-  return found
+    return errors.path(text)
+  except errors.UserError as e:
+    raise argparse.ArgumentTypeError(str(e)) from e
+
+
+def check_output(output: Any) -> None:
+  """Refuses an --output that cannot be written, before work is done for it."""
+  from swae_jax.workdir import storage
+  storage.check(storage.path(output).parent, 'output')
 
 
 def add_model(to: argparse.ArgumentParser) -> None:

@@ -118,7 +118,7 @@ def _devices() -> Line:
 
 def data_sets(data_dir: str) -> Iterator[Line]:
   """Lines on the data sets in a folder."""
-  folder = pathlib.Path(data_dir).expanduser()
+  folder = errors.path(data_dir)
   if not folder.is_dir():
     yield False, f'--data_dir={data_dir} is no folder'
     return
@@ -136,7 +136,7 @@ def data_sets(data_dir: str) -> Iterator[Line]:
 def workdir(name: str) -> Iterator[Line]:
   """Lines on a workdir: whether it is writable, and whether it is in use."""
   from swae_jax.workdir import lock, storage
-  there = storage.path(name).expanduser()
+  there = storage.path(name)
   if not storage.in_bucket(there):  # A bucket tells only when written to.
     while not there.exists():
       there = there.parent
@@ -145,7 +145,7 @@ def workdir(name: str) -> Iterator[Line]:
       return
     good = os.access(there, os.W_OK | os.X_OK)
     yield good, f'{there} is {"" if good else "not "}writable'
-  holder = lock.holder(storage.path(name).expanduser())
+  holder = lock.holder(storage.path(name))
   yield True, f'in use by {holder}' if holder else 'not in use'
 
 

@@ -119,6 +119,7 @@ def main(argv: list[str]) -> None:
       flags.output.exists()):
     parser.error(f'--output={flags.output}: it is '
                  f'{"a folder" if flags.output.is_dir() else "no folder"}')
+  cli.check_output(flags.output)
   with cli.user_paths():
     model = cli.load(flags)
     WRITERS[flags.output.suffix](model, flags.output)

@@ -96,14 +96,14 @@ def _fetch(folder: str, wanted: Iterable[download.File],
   for file in wanted:
     unpacked = file.name.replace('-ubyte.gz', '-ubyte')
     if not files.find(folder, data_dir, file.name, unpacked):
-      path = pathlib.Path(data_dir).expanduser() / folder / file.name
+      path = errors.path(data_dir) / folder / file.name
       download.fetch(file, path)
       fetched.append(path)
   return fetched
 
 
 def _place_celeba(data_dir: str) -> errors.MissingData:
-  folder = pathlib.Path(data_dir).expanduser() / 'celeba'
+  folder = errors.path(data_dir) / 'celeba'
   return errors.MissingData(
       'celeba: its terms forbid passing CelebA on; download CelebA from '
       f'https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, put into {folder} '

@@ -73,7 +73,7 @@ class Figure(NamedTuple):
 
 def read(workdir: Any, name: str = '') -> Run:
   """The Run of a workdir."""
-  workdir = storage.path(workdir).expanduser()
+  workdir = storage.path(workdir)
   for file in READ:
     if fault := _fault(workdir, workdir / file):
       raise errors.DamagedData(f'{workdir / file}: it is not read: {fault}')
@@ -291,9 +291,11 @@ def write(workdirs: Sequence[str], output: str = '') -> Any:
   if len(set(names)) < len(names):
     raise errors.UserError('--compare: a run is named twice')
   path = storage.path(
-      output or storage.path(workdirs[0]) / 'report.html').expanduser()
+      output or storage.path(workdirs[0]) / 'report.html')
   if path.is_dir():
     raise errors.UserError(f'--output={output}: it is a folder; give a file')
+  if output:
+    cli.check_output(path)
   with cli.user_paths():
     files.replace(path, _page_of(workdirs, names).encode())
   return path

@@ -138,7 +138,7 @@ def main(argv: list[str]) -> None:
   """Prints what was checked; ends with code 65 if something is damaged."""
   parser = cli.parser(__doc__, prog='swae verify')
   cli.add_model(parser)
-  path = storage.path(parser.parse_args(argv).model).expanduser()
+  path = storage.path(parser.parse_args(argv).model)
   from absl import logging
   logging.set_verbosity(logging.WARNING)
   export = path.is_file() or path.suffix == '.stablehlo'

@@ -10,8 +10,8 @@ def per_epoch(batch_size: int, size: int) -> int:
   """Number of full batches in an epoch of `size` examples."""
   if not 1 <= batch_size <= size:
     raise errors.UserError(
-        f'--config.train.batch_size={batch_size}: it must lie in 1..{size}, '
-        'the number of training examples')
+        f'--config.train.batch_size={batch_size}: it must lie in [1, {size}], '
+        'since an epoch has this number of training examples')
   return size // batch_size
 
 

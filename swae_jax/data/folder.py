@@ -23,7 +23,7 @@ SPLITS = {'train': 'train', 'training': 'train', 'valid': 'valid',
 def make(*, dir: str = '', size: options.Count = 64,
          channels: Literal[1, 3] = 3,
          crop: Literal['centre', 'none'] = 'centre',
-         valid: Held = .1, test: Held = .1, seed: options.CountOrZero = 0,
+         valid: Held = .1, test: Held = .1, seed: options.Seed = 0,
          cache_dir: str = '') -> base.Dataset:
   """All pictures of a folder, [N, size, size, channels].
 

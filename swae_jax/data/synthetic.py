@@ -7,7 +7,7 @@ from swae_jax import options
 from swae_jax.data import base
 
 SEED = 0
-Size = Annotated[int, options.Range(10)]
+Size = Annotated[int, options.Range(10, 10**8)]
 
 
 def gmm(*, dim: options.Count = 10, modes: options.Count = 5,

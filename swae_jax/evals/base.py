@@ -134,11 +134,13 @@ def refused(option: str, value: Any, why: str) -> errors.UserError:
 
 
 def check_list(option: str, values: Sequence[Any]) -> None:
-  """Raises errors.UserError if an option that is a list is empty."""
+  """Refuses an option that is an empty list, or names a value twice."""
   if not values:
     evaluator, _, _ = option.partition('.')
     raise refused(option, '()', 'it must name at least one; to turn the '
                   f'evaluator off, set --config.evals.{evaluator}.run=False')
+  if len(set(values)) < len(values):
+    raise refused(option, values, 'it must name each value once')
 
 
 # Each evaluation makes a view; with the cache only the first one compiles.

@@ -12,7 +12,7 @@ SEED = 0
 
 
 def run(view: base.View, *, stds: tuple[options.Positive, ...] = (.3,),
-        rows: options.Count = 4, columns: options.Count = 8
+        rows: options.Side = 4, columns: options.Side = 8
         ) -> Iterator[base.Metric | base.Picture]:
   """Squared error between D(E(x + n)) and the clean test image x.
 

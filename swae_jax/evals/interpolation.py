@@ -9,8 +9,9 @@ from swae_jax.data import base as data_base
 from swae_jax.evals import base, pictures
 
 
-def run(view: base.View, *, rows: options.Count = 8,
-        steps: Annotated[int, options.Range(2)] = 8) -> Iterator[base.Picture]:
+def run(view: base.View, *, rows: options.Side = 8,
+        steps: Annotated[int, options.Range(2, 100)] = 8
+        ) -> Iterator[base.Picture]:
   """Decoded codes on the straight line between the codes of two test images.
 
   Figure 5 of Kolouri et al. 2019.  A row starts and ends with two test images.

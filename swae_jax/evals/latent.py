@@ -9,7 +9,7 @@ from swae_jax.evals import base, pictures
 
 
 def run(view: base.View, *, points: options.Count = 2000,
-        side: Annotated[int, options.Range(2)] = 25,
+        side: Annotated[int, options.Range(2, 100)] = 25,
         extent: options.Positive = 1.) -> Iterator[base.Picture]:
   """Codes beside samples of the prior, and the decoded grid of the plane.
 

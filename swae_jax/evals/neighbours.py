@@ -11,7 +11,7 @@ from swae_jax.evals import base, pictures
 
 def run(view: base.View, *, points: Annotated[int, options.Range(3)] = 2000,
         queries: options.Count = 100, k: options.Count = 10,
-        rows: options.Count = 4) -> Iterator[base.Metric | base.Picture]:
+        rows: options.Side = 4) -> Iterator[base.Metric | base.Picture]:
   """Compares the distances between test examples with those of their codes.
 
   The first `queries` test examples are compared with all others of the first

@@ -9,7 +9,7 @@ from swae_jax.evals import base, pictures
 
 
 def run(view: base.View, *, modes: options.Count = 10,
-        steps: Annotated[int, options.Range(2)] = 7,
+        steps: Annotated[int, options.Range(2, 100)] = 7,
         extent: options.Positive = 3.) -> Iterator[base.Picture]:
   """Decodes the mean test code, moved along principal axes of the codes.
 

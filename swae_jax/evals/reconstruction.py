@@ -38,8 +38,8 @@ def run(view: base.View, *,
                       float(total / len(images)), len(images), split)
 
 
-def show(view: base.View, *, rows: options.Count = 4,
-         columns: options.Count = 8) -> Iterator[base.Picture]:
+def show(view: base.View, *, rows: options.Side = 4,
+         columns: options.Side = 8) -> Iterator[base.Picture]:
   """The first test images, each above its reconstruction.
 
   Yields nothing for data that are not images.

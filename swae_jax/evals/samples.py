@@ -7,8 +7,8 @@ from swae_jax import options
 from swae_jax.evals import base, pictures
 
 
-def run(view: base.View, *, rows: options.Count = 8,
-        columns: options.Count = 8) -> Iterator[base.Picture]:
+def run(view: base.View, *, rows: options.Side = 8,
+        columns: options.Side = 8) -> Iterator[base.Picture]:
   """Images decoded from codes drawn from the prior.
 
   Yields nothing for data that are not images.

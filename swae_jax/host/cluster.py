@@ -6,6 +6,7 @@ a run can print which processes it waits for.
 """
 from collections.abc import Mapping
 import importlib.util
+import re
 from typing import Any, NamedTuple
 import urllib.request
 
@@ -53,9 +54,19 @@ def by_environment(env: Mapping[str, str]) -> Cluster | None:
   return open_mpi(env) or slurm(env) or tpu(env)
 
 
+def _count(env: Mapping[str, str], name: str, default: int) -> int:
+  """The number in a variable of the environment."""
+  text = env.get(name) or str(default)
+  if not re.fullmatch('[0-9]{1,9}', text):
+    raise errors.UserError(
+        f'the variable {name} is {text!r}, which is no number of processes; '
+        'unset it, or start this run by its cluster')
+  return int(text)
+
+
 def open_mpi(env: Mapping[str, str]) -> Cluster | None:
   """The processes of mpirun, or None."""
-  count = int(env.get('OMPI_COMM_WORLD_SIZE', 1))
+  count = _count(env, 'OMPI_COMM_WORLD_SIZE', 1)
   if count < 2:
     return None
   if 'OMPI_MCA_orte_hnp_uri' not in env:  # Open MPI 5 lacks it.
@@ -72,12 +83,12 @@ def slurm(env: Mapping[str, str]) -> Cluster | None:
            'SLURM_PROCID', 'SLURM_LOCALID')
   if not all(name in env for name in names):
     return None
-  tasks = int(env['SLURM_NTASKS'])
+  tasks = _count(env, 'SLURM_NTASKS', 1)
   # The shell of an interactive job has these variables too, but is only one
   # process.
-  if min(tasks, int(env.get('SLURM_STEP_NUM_TASKS', tasks))) < 2:
+  if min(tasks, _count(env, 'SLURM_STEP_NUM_TASKS', tasks)) < 2:
     return None
-  one_a_node = tasks == int(env.get('SLURM_STEP_NUM_NODES', 0))
+  one_a_node = tasks == _count(env, 'SLURM_STEP_NUM_NODES', 0)
   visible = env.get('CUDA_VISIBLE_DEVICES', '').split(',')
   if not one_a_node and env.get('SLURM_GPUS_PER_TASK') == str(len(visible)):
     raise errors.UserError(
@@ -100,7 +111,7 @@ def tpu(env: Mapping[str, str]) -> Cluster | None:
   else:  # A list of host or name:id:host.
     hosts = [host.split(':')[-1] for host in
              metadata('worker-network-endpoints', env).split(',')]
-  count = len(hosts) * int(env.get('MEGASCALE_NUM_SLICES') or 1)
+  count = len(hosts) * _count(env, 'MEGASCALE_NUM_SLICES', 1)
   if count < 2:
     return None
   first = env.get('MEGASCALE_COORDINATOR_ADDRESS', '').split(':')[0] or hosts[0]

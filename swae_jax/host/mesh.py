@@ -39,14 +39,27 @@ def initialize(coordinator: str = '', processes: int = 1, process: int = 0,
                              heartbeat_timeout_seconds=HEARTBEAT)
 
 
-def make(devices: int = 0) -> jax.sharding.Mesh:
-  """A mesh of one axis, 'data', over the first devices; 0 takes all."""
-  available = jax.devices()
-  if not 0 <= devices <= len(available):
+def devices() -> list[jax.Device]:
+  """All devices; UserError if JAX cannot use the platform that is asked for."""
+  try:
+    return jax.devices()
+  except (RuntimeError, AssertionError) as e:  # Drivers fail in many ways.
+    why = ' '.join(str(e).split())[:200] or 'JAX cannot start them'
+    asked = jax.config.jax_platforms
     raise errors.UserError(
-        f'--config.devices={devices}: there are {len(available)} '
+        f'there are no devices: {why}; ' + (
+            f'JAX_PLATFORMS={asked}: unset it, or set it to cpu' if asked
+            else 'swae doctor checks them')) from e
+
+
+def make(count: int = 0) -> jax.sharding.Mesh:
+  """A mesh of one axis, 'data', over the first devices; 0 takes all."""
+  available = devices()
+  if not 0 <= count <= len(available):
+    raise errors.UserError(
+        f'--config.devices={count}: there are {len(available)} '
         f'devices ({available[0].device_kind}); 0 takes all')
-  chosen = available[:devices or None]
+  chosen = available[:count or None]
   # Explicit axes, the default, refuse the sorts and kernel matrices of losses.
   return jax.make_mesh((len(chosen),), ('data',), (AxisType.Auto,),
                        devices=chosen)
@@ -68,13 +81,12 @@ def check_batch(mesh: jax.sharding.Mesh, batch_size: int) -> None:
   """Refuses a batch that the devices cannot share equally."""
   if batch_size < 1:
     raise errors.UserError(
-        f'config.train.batch_size: {batch_size} examples; it must be at least '
-        '1')
+        f'--config.train.batch_size={batch_size}: it must be at least 1')
   if batch_size % mesh.size:
     fits = [n for n in range(mesh.size, 0, -1) if batch_size % n == 0]
     raise errors.UserError(
-        f'config.train.batch_size: {batch_size} examples do not divide over '
-        f'{mesh.size} devices; use a multiple of {mesh.size}, or '
+        f'--config.train.batch_size={batch_size}: so many examples do not '
+        f'divide over {mesh.size} devices; give a multiple of {mesh.size}, or '
         f'--config.devices={fits[0]}')
 
 

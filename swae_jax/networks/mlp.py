@@ -47,7 +47,7 @@ class MLP(nn.Module):
 
 
 def make(shape: Sequence[int], *, hidden: options.Count = 300,
-         depth: options.Count = 2, gated: bool = True) -> base.Network:
+         depth: options.Depth = 2, gated: bool = True) -> base.Network:
   """Perceptrons for images or vectors of any size.
 
   Args:

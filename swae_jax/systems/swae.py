@@ -177,7 +177,7 @@ def make(network: networks.Network, spec: base.Spec, latents: int, *,
          start: Literal['data', 'noise'] = 'data',
          start_mean: options.Real = .05,
          start_std: options.NonNegative = .01,
-         flow_layers: options.CountOrZero = 0,
+         flow_layers: Annotated[int, options.Range(0, 1000)] = 0,
          logvar_min: options.Real = -6.,
          logvar_max: options.Real = 2.,
          mean_floor: Annotated[float, options.Range(0, .5, open_high=True)] = 0.

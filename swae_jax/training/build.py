@@ -1,13 +1,14 @@
 """Builds the parts of a run from a config and checks them; compiles nothing."""
 from collections.abc import Callable, Mapping
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
 import optax
 
-from swae_jax import errors, evals
+from swae_jax import errors, evals, options
 from swae_jax.data import base as data_base
 from swae_jax.data import batches
 from swae_jax.host import mesh as mesh_lib
@@ -76,16 +77,22 @@ def build(config: Any) -> Run:
   spec = base.Spec(dataset.train.images.shape[1:], dataset.bounded,
                    dataset.binarize, steps_per_epoch)
   made = system(config, spec)
-  _check_examples(config, made, dataset)
+  _check_counts(config, made, dataset, mesh)
+  _check_penalty(config)
   for name, own in config.evals.items():
     check = evals.EVALS[name].check
     if check is not None:
       check(dataset, {k: v for k, v in own.items() if k != 'run'})
+  _check_memory(config, made, spec, mesh)
   tx = step_lib.optimizer({
       player: optimizer(config.optimizers[
           'model' if player == 'model' else 'critic'], steps_per_epoch)
       for player in step_lib.variable_shapes(made, spec.shape).params})
   steps = config.train.steps or config.train.epochs * steps_per_epoch
+  if steps > options.LARGEST_INT:
+    raise errors.UserError(
+        f'--config.train.epochs={config.train.epochs}: these are {steps} steps,'
+        f' and a run has at most {options.LARGEST_INT}')
   return Run(config, dataset, made, mesh, tx, steps_per_epoch, steps)
 
 
@@ -115,10 +122,54 @@ def fitted(config: Any, size: float) -> tuple[Any, list[str]]:
   return out, lines
 
 
-def _check_examples(config: Any, made: base.System,
-                    dataset: data_base.Dataset) -> None:
-  """Refuses a system that starts from more training images than there are."""
+def _check_penalty(config: Any) -> None:
+  """Refuses a batch that is too small for the penalty, and similar mistakes."""
+  if 'penalty' not in config:
+    return
+  penalty = parts.penalty(config)
+  z = jax.ShapeDtypeStruct(
+      (config.train.batch_size, config.latents), jax.numpy.float32)
+  def terms(z, z_prior):
+    key = jax.random.key(0)
+    return penalty.terms(penalty.init(key), z, z_prior, key)
+  try:
+    jax.eval_shape(terms, z, z)
+  except ValueError as e:
+    raise errors.UserError(
+        f'--config.penalty.name={config.penalty.name} cannot have '
+        f'--config.train.batch_size={config.train.batch_size} and '
+        f'--config.latents={config.latents}: {e}') from e
+
+
+def _check_memory(config: Any, made: base.System, spec: base.Spec,
+                  mesh: jax.sharding.Mesh) -> None:
+  """Refuses parameters that no device can hold, before they are drawn."""
+  there = mesh_lib.memory(mesh)
+  try:
+    leaves = jax.tree.leaves(step_lib.variable_shapes(made, spec.shape))
+    need = sum(math.prod(x.shape) * x.dtype.itemsize for x in leaves)
+  except (NotImplementedError, OverflowError):  # More numbers than 2^64.
+    need = math.inf
+  if there and need > there:
+    network = config.network.name if 'network' in config else ''
+    raise errors.UserError(
+        f'the parameters need {need / 2**30:,.1f} GiB, and a device has '
+        f'{there / 2**30:,.1f}; give a smaller --config.latents, or smaller '
+        f'options of --config.network.{network} or --config.system.'
+        f'{config.system.name}')
+
+
+def _check_counts(config: Any, made: base.System, dataset: data_base.Dataset,
+                  mesh: jax.sharding.Mesh) -> None:
+  """Refuses options that need more images than there are."""
   size, name = len(dataset.train.images), config.system.name
+  valid = len(dataset.valid.images)
+  if config.train.valid_every and valid < mesh.size:
+    raise errors.UserError(
+        f'--config.train.valid_every={config.train.valid_every}: '
+        f'{dataset.name} has {valid} images for validation, fewer than the '
+        f'{mesh.size} devices; give --config.devices={valid}, or '
+        'valid_every=0')
   if made.examples <= size:
     return
   option = next((o for o in STARTS

@@ -7,7 +7,7 @@ of all parts, so that the command line can set each; `choice.chosen` keeps only
 the options of the chosen parts.
 """
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import ml_collections
 
@@ -19,7 +19,7 @@ class General(NamedTuple):
   """The options that belong to no part."""
   name: str = ''  # names the default workdir, runs/<name>
   # of the first parameters, the order of examples and all noise
-  seed: Annotated[int, options.Range(0, 2**64 - 1)] = 0
+  seed: options.Seed = 0
   devices: options.CountOrZero = 0  # how many to use; 0 uses all
   latents: options.Count = 8  # dimension of the code
   # lowers batch size and counts of examples to the number of training images
@@ -90,6 +90,20 @@ def get_config(settings: Mapping[str, Any]) -> ml_collections.ConfigDict:
 
 def put(config: ml_collections.ConfigDict, option: str, value: Any) -> None:
   """Sets an option by its dotted name; `choice.chosen` checks the range."""
+  inner, name = find(config, option, value)
+  if isinstance(inner[name], float) and type(value) is int:
+    value = float(value)
+  with inner.ignore_type():
+    inner[name] = value
+
+
+def find(config: ml_collections.ConfigDict, option: str, value: Any
+         ) -> tuple[ml_collections.ConfigDict, str]:
+  """The section that holds an option, and the last part of the dotted name.
+
+  Raises:
+    errors.UserError: there is no such option that can have a value.
+  """
   *path, name = option.split('.')
   inner: Any = config
   for key in path:
@@ -100,13 +114,14 @@ def put(config: ml_collections.ConfigDict, option: str, value: Any) -> None:
     if isinstance(inner, ml_collections.ConfigDict) and name in inner:
       if isinstance(inner[name], ml_collections.ConfigDict):
         raise mistyped(option, value)
-      if isinstance(inner[name], float) and type(value) is int:
-        value = float(value)
-      with inner.ignore_type():
-        inner[name] = value
-      return
-  raise errors.UserError(f'--config.{option}: there is no such option'
-                         f'{options.near(option, flat(config.to_dict()))}')
+      return inner, name
+  # Either the name is right and its section wrong, or the other way round.
+  alike = [known for known in flat(config.to_dict())
+           if f'.{known}'.endswith(f'.{name}')]
+  raise errors.UserError(
+      f'--config.{option}: there is no such option' + (
+          options.near(option, alike) if alike else options.near(
+              *((name, inner) if hasattr(inner, 'keys') else (option, ())))))
 
 
 def mistyped(option: str, text: Any) -> errors.UserError:

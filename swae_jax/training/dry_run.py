@@ -4,25 +4,35 @@ from typing import Any
 
 import jax
 
+from swae_jax import errors
 from swae_jax.data import batches
 from swae_jax.data.formats import cache
 from swae_jax.host import console as console_lib
 from swae_jax.host import mesh as mesh_lib
-from swae_jax.training import build, loop
-from swae_jax.workdir import checkpoint, folder, storage
+from swae_jax.training import build, loop, train
+from swae_jax.workdir import folder
 
 STEPS = 3  # Timed steps; one step goes before them.
 
 
-def dry_run(config: Any, workdir: str) -> None:
-  """Builds, compiles and steps; prints memory, disk and time."""
-  checkpoint.check_path(storage.path(workdir or 'runs'))
+def dry_run(config: Any, workdir: str, **how: bool) -> None:
+  """Builds, compiles and steps; prints memory, disk and time.
+
+  Args:
+    config: the options, as a config file returns them.
+    workdir: the folder of the run; '' takes runs/<config.name>.
+    **how: allow_config_change and restart, as in train.run.
+  """
+  if jax.config.jax_disable_jit:
+    raise errors.UserError('JAX_DISABLE_JIT is set: a dry run measures the '
+                           'compiled step; unset the variable')
+  config, where, _ = train.check(config, workdir, **how)
   with cache.unwritten():
     run = build.build(config)
   config = run.config
   state, images = build.init(run), run.dataset.train.images
   console = console_lib.Console()
-  console.start(run, state, workdir or f'runs/{config.name}')
+  console.start(run, state, where)
   room = folder.room(state, config.train)
   step = loop.compiled(run, console)
   everywhere = mesh_lib.everywhere(run.mesh)

@@ -17,7 +17,7 @@ from swae_jax.evals import base as evals_base
 from swae_jax.training import build, choice, parts, resume
 from swae_jax.training import config as config_lib
 from swae_jax.training import step as step_lib
-from swae_jax.workdir import checkpoint, digests, files, folder, storage
+from swae_jax.workdir import checkpoint, digests, files, folder, lock, storage
 
 
 @functools.cache
@@ -106,10 +106,18 @@ def again(workdir: Any, config: Any = None, *,
       section.update({'run': False, **config.evals.get(name, {})})
     own.devices = config.devices
     own.data.update({k: config.data[k] for k in parts.Folders._fields})
-  run, known = build.build(own), folder.find_identity(workdir)
-  changes = resume.check_data(run.dataset, workdir, known, allow_config_change)
+  run = build.build(own)
+  with lock.hold(workdir):
+    return _again(workdir, run, allow_config_change)
+
+
+def _again(workdir: storage.Path, run: build.Run, allow: bool
+           ) -> dict[str, Any]:
+  """`again` in a workdir that no other process uses."""
+  known = folder.find_identity(workdir)
+  changes = resume.check_data(run.dataset, workdir, known, allow)
   old = folder.read_results(workdir) or {}
-  where = folder.evaluated(workdir, own)
+  where = folder.evaluated(workdir, run.config)
   with checkpoint.Checkpoints(where, own=known) as checkpoints:
     state = checkpoints.restore(build.template(run))
   if state is None:

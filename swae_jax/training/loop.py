@@ -1,6 +1,5 @@
 """The loop: batch after batch, with saves, validations and signals."""
 import collections
-from collections.abc import Callable
 import functools
 import signal as signal_lib
 import time
@@ -107,12 +106,15 @@ def report(run: build.Run, step: int, metrics: dict[str, jax.Array],
         '--config.optimizers.model.learning_rate')
 
 
-def compiled(run: build.Run, console: Any) -> Callable:
+def compiled(run: build.Run, console: Any) -> Any:
   """The compiled step of a run; the console shows the cost of a step."""
   began = time.monotonic()
   images = run.dataset.train.images
   step = _compile(run.system, run.tx, run.mesh, run.dataset.binarize,
                   run.config.train.batch_size, images.shape, images.dtype)
+  if jax.config.jax_disable_jit:
+    console.line('JAX_DISABLE_JIT is set: no step is compiled; steps are slow')
+    return step
   used, there = step.memory_analysis(), mesh_lib.memory(run.mesh)
   need = used.temp_size_in_bytes + used.argument_size_in_bytes
   if there and need > there:
@@ -133,5 +135,6 @@ def _compile(system, tx, mesh, binarize, batch_size, shape, dtype):
       (step_lib.state_shapes(system, tx, shape[1:]),
        jax.ShapeDtypeStruct(shape, dtype)), everywhere)
   indices = jax.ShapeDtypeStruct((batch_size,), np.int32, sharding=spread)
-  return step_lib.make(system, tx, everywhere, spread, binarize=binarize
-                       ).lower(state, images, indices).compile()
+  return step_lib.compiled(
+      step_lib.make(system, tx, everywhere, spread, binarize=binarize),
+      state, images, indices)

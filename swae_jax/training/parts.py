@@ -77,8 +77,8 @@ def prior(config: Mapping[str, Any]) -> priors.Prior:
   """The prior of a config; refuses a law that `latents` does not fit."""
   made = make('prior', config)
   try:
-    jax.eval_shape(lambda key: made.sample(key, 1, config['latents']),
-                   jax.random.key(0))
+    jax.eval_shape(
+        lambda: made.sample(jax.random.key(0), 1, config['latents']))
   except ValueError as e:
     raise errors.UserError(
         f'--config.latents={config["latents"]}: prior {e}') from e
@@ -95,5 +95,6 @@ def players(config: Mapping[str, Any]) -> tuple[str, ...]:
   """The sections of config.optimizers that a run has."""
   if 'penalty' not in config:
     return PLAYERS[:1]
-  beside = jax.eval_shape(penalty(config).init, jax.random.key(0))
+  # A key outside would start the devices before processes are connected.
+  beside = jax.eval_shape(lambda: penalty(config).init(jax.random.key(0)))
   return PLAYERS[:2 if beside else 1]

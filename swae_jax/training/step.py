@@ -142,6 +142,16 @@ def make(system: base.System, tx: optax.GradientTransformation,
   return step
 
 
+def compiled(function: Any, *args: Any) -> Callable:
+  """A jitted function, compiled now for arguments of these shapes.
+
+  Under JAX_DISABLE_JIT, by which people look for mistakes, the function itself.
+  """
+  if jax.config.jax_disable_jit:
+    return function
+  return function.lower(*args).compile()
+
+
 def make_valid(system: base.System, everywhere: jax.sharding.Sharding,
                spread: jax.sharding.Sharding) -> Callable:
   """state, images [N, ...], indices [B], i -> the loss of validation batch i.

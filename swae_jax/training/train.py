@@ -1,5 +1,6 @@
 """Trains a run, or goes on training it, and then evaluates the run."""
 import contextlib
+import pathlib
 from typing import Any
 
 import jax
@@ -39,13 +40,10 @@ def run(config: Any, workdir: Any = '',
   Returns:
     The content of results.json.
   """
-  config = choice.chosen(config)
-  workdir = storage.path(workdir or f'runs/{config.name}')
-  checkpoint.check_path(workdir)
+  config, workdir, changes = check(
+      config, workdir, allow_config_change, restart)
   first = jax.process_index() == 0
   console = console_lib.Console(quiet=not first)
-  changes = {} if restart else resume.check(
-      config, workdir, allow_config_change)
   this = build.again(reuse, config) if reuse else build.build(config)
   own = None if restart else folder.find_identity(workdir)
   changes |= resume.check_data(
@@ -76,6 +74,27 @@ def run(config: Any, workdir: Any = '',
     state = loop_lib.loop(this, state, kept, console, patience)
     results = _evaluate(this, state, kept, own, console)
   return results
+
+
+def check(config: Any, workdir: Any = '', allow_config_change: bool = False,
+          restart: bool = False) -> tuple[Any, storage.Path, resume.Changes]:
+  """The chosen options, the folder of the run, and the options that change.
+
+  Raises UserError if options or folder cannot be used, before data are read.
+  """
+  config = choice.chosen(config)
+  name = pathlib.PurePath(config.name)
+  if not workdir and (not name.parts or name.is_absolute()
+                      or '..' in name.parts):
+    raise errors.UserError(
+        f'--config.name={config.name}: the run has this folder in runs/; give '
+        'another name, or a --workdir')
+  workdir = storage.path(workdir or f'runs/{config.name}')
+  storage.check(workdir, 'workdir')
+  checkpoint.check_path(workdir)
+  mesh_lib.devices()  # JAX may have none.
+  return config, workdir, {} if restart else resume.check(
+      config, workdir, allow_config_change)
 
 
 def _finished(this: build.Run, workdir: Any) -> dict[str, Any] | None:

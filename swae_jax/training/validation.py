@@ -27,8 +27,9 @@ def mean_loss(run: build.Run, beat: Callable[[], None]) -> Callable:
           for i in range(0, len(images) - size + 1, size)]
   # Compiled before the loop: in the loop a signal would wait for the compiler.
   state = mesh_lib.shapes(build.template(run), everywhere)
-  valid = step_lib.make_valid(run.system, everywhere, spread).lower(
-      state, images, rows[0], np.int32(0)).compile()
+  valid = step_lib.compiled(
+      step_lib.make_valid(run.system, everywhere, spread), state, images,
+      rows[0], np.int32(0))
 
   def mean(state: step_lib.State) -> float | None:
     losses = []

@@ -21,13 +21,16 @@ Path = epath.Path | pathlib.Path
 
 
 def path(name: str | os.PathLike[str]) -> epath.Path:
-  """The path of a name; raises UserError where its client is not installed."""
-  scheme, colon, _ = str(name).partition('://')
+  """The path of a name, where ~ is the home folder.
+
+  Raises UserError if there can be no such path, or its client is not installed.
+  """
+  scheme, colon, rest = str(name).partition('://')
   if not colon:
-    return epath.Path(name)
-  if scheme != 'gs':
-    raise errors.UserError(f'{name}: there is no storage {scheme}://; use a '
-                           'folder, or gs://')
+    return epath.Path(errors.path(name))
+  if scheme != 'gs' or not rest.strip('/'):
+    raise errors.UserError(f'{name}: there is no such storage; use a folder, '
+                           'or gs://BUCKET/FOLDER')
   # Orbax needs google-cloud-storage, too, which comes with gcsfs.
   if not importlib.util.find_spec('gcsfs'):
     raise errors.UserError(f'{name} needs gcsfs: pip install gcsfs')
@@ -35,6 +38,21 @@ def path(name: str | os.PathLike[str]) -> epath.Path:
   # A list kept in memory misses what TensorStore and other hosts write.
   fsspec.config.conf.setdefault('gcs', {})['use_listings_cache'] = False
   return epath.Path(name)
+
+
+def check(where: Path, flag: str) -> None:
+  """Refuses a folder that cannot be made or written, before it is needed."""
+  if in_bucket(where):
+    return
+  there = where = pathlib.Path(where)
+  while not os.path.lexists(there):
+    there = there.parent
+  if not there.is_dir():
+    raise errors.UserError(
+        f'--{flag}={where}: {there} is no folder; give another --{flag}')
+  if not os.access(there, os.W_OK | os.X_OK):
+    raise errors.NotWritable(f'{there} cannot be written; give another '
+                             f'--{flag}')
 
 
 def in_bucket(where: Path) -> bool:

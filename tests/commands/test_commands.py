@@ -36,19 +36,6 @@ def test_help_lists_every_command_and_loads_no_package(bare, tmp_path):
   assert max(map(len, found.stdout.splitlines())) <= 80
 
 
-@pytest.mark.parametrize('args, words', [
-    ([], 'give a command: train, eval,'),
-    (['trian'], "no command 'trian'; did you mean 'train'?"),
-    (['eval'], 'needs the --workdir of a run'),
-    (['train'], '--config is missing'),
-    (['train', '--confg=x'], "Unknown command line flag 'confg'")])
-def test_a_mistake_is_one_line(args, words):
-  found = swae(*args)
-  assert found.returncode == 2 and not found.stdout
-  assert found.stderr.startswith('swae_jax: ') and words in found.stderr
-  assert len(found.stderr.splitlines()) == 1
-
-
 @pytest.mark.parametrize('name', sorted(
     commands.COMMANDS.keys() - {'doctor'}))
 def test_a_missing_package_is_one_line(name, bare, tmp_path):

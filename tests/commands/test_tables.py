@@ -342,7 +342,7 @@ def test_two_cells_may_share_a_run(tmp_path):
     ('--shard=2/2', 'parts go from 0 to 1'), ('--shard=x', '0/4'),
     ('--seeds=a', '--seeds=a'), ('--dim=9', 'the table has 8, 40, 80'),
     ('--system=vea', 'the table has swae(beta=1), swae(beta=0.5)'),
-    ('--config.nothing=1', "an option 'nothing'"),
+    ('--config.nothing=1', "--config.nothing: there is no"),
     ('--config.latents=many', '--config.latents=many: it must be a whole'),
     ('--config.train.epochs=-1', '--config.train.epochs=-1'),
     ('--epochs=-1', '--epochs: -1'), ('--sedes=1', 'is no flag'),

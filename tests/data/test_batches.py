@@ -53,5 +53,6 @@ def test_the_order_of_an_epoch_is_drawn_once_and_cannot_be_spoilt():
 
 @pytest.mark.parametrize('batch', [0, -1, 6])
 def test_an_impossible_batch_is_refused(batch):
-  with pytest.raises(errors.UserError, match=rf'size={batch}: .* 1\.\.5,'):
+  with pytest.raises(
+      errors.UserError, match=rf'batch_size={batch}: .* \[1, 5\],'):
     batches.indices(0, 0, batch, 5)

@@ -157,3 +157,12 @@ def test_only_machines_with_tpus_are_asked(server, monkeypatch):
 def test_without_a_metadata_server_there_is_no_cluster(monkeypatch):
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: True)
   assert cluster.by_environment({'GCE_METADATA_IP': '127.0.0.1:9'}) is None
+
+
+@pytest.mark.parametrize('env', [
+    {'OMPI_COMM_WORLD_SIZE': 'two'},
+    {**SLURM, 'SLURM_NTASKS': '-1'},
+    {'TPU_WORKER_HOSTNAMES': 'a,b', 'MEGASCALE_NUM_SLICES': '²'}])
+def test_a_number_of_processes_that_is_none_is_named(env):
+  with pytest.raises(errors.UserError, match=r'variable \w+ is'):
+    cluster.by_environment(env)

@@ -35,7 +35,7 @@ def test_a_batch_that_divides_is_taken(batch_size, devices):
 
 @pytest.mark.parametrize('batch_size', [1, 5, 7, 12, 30, 100, 1001])
 def test_advice_on_a_batch_is_right(batch_size):
-  with pytest.raises(errors.UserError, match=f' {batch_size} ex') as e:
+  with pytest.raises(errors.UserError, match=f'batch_size={batch_size}: ') as e:
     mesh.check_batch(mesh.make(8), batch_size)
   text = str(e.value)
   assert '\n' not in text and 'config.train.batch_size' in text
@@ -51,7 +51,7 @@ def test_advice_on_a_batch_is_right(batch_size):
 @pytest.mark.parametrize('devices', [1, 8])
 @pytest.mark.parametrize('batch_size', [0, -8])
 def test_an_empty_batch_is_refused(batch_size, devices):
-  with pytest.raises(errors.UserError, match=f' {batch_size} '):
+  with pytest.raises(errors.UserError, match=f'batch_size={batch_size}: '):
     mesh.check_batch(mesh.make(devices), batch_size)
 
 

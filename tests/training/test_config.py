@@ -1,86 +1,23 @@
 """Options by part and name: ranges, switches, and what a run keeps."""
 import json
-import math
 import os
 import pathlib
 import subprocess
 import sys
 import typing
 
+import declared
 import pytest
 
-from swae_jax import errors, evals, options
-from swae_jax.training import choice, parts, shipped
+from swae_jax import errors, options
+from swae_jax.training import choice, shipped
 from swae_jax.training import config as config_lib
 
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = sorted(p.stem for p in (ROOT / 'configs').glob('*.py')
                if p.stem != '__init__')
-SCHEDULE = parts.OPTIMIZER.parts['schedule']
-# The sections with a choice; 'optimizers.critic' is one by the penalty gan.
-SECTIONS = {**parts.PARTS, 'optimizers.model': parts.OPTIMIZER,
-            'optimizers.critic': parts.OPTIMIZER,
-            'optimizers.model.schedule': SCHEDULE,
-            'optimizers.critic.schedule': SCHEDULE}
-PLAIN = {'general': ('', options.of_fields(config_lib.General)),
-         'train': ('train.', options.of_fields(config_lib.Train)),
-         'evals': ('evals.', {})}
+SECTIONS, around = declared.SECTIONS, declared.around
 sections = pytest.mark.parametrize('path', SECTIONS)
-
-
-def around(path, name=None):
-  """Settings under which a section is one of the run."""
-  found = {'latents': 2}
-  if path in ('prior', 'penalty') or path.startswith('optimizers.critic'):
-    found['system.name'] = 'wae'
-  if path.startswith('optimizers.critic'):
-    found['penalty.name'] = 'gan'
-  return {**found, **({f'{path}.name': name} if name else {})}
-
-
-def options_of(path):
-  """(settings around it, its dotted name, Option) of all in a section."""
-  if path == 'evals':
-    for name in evals.EVALS:
-      for option, o in config_lib.evaluator(name).items():
-        yield ({} if option == 'run' else {f'evals.{name}.run': True},
-               f'evals.{name}.{option}', o)
-  elif path in PLAIN:
-    prefix, known = PLAIN[path]
-    yield from (({}, prefix + option, o) for option, o in known.items())
-  else:
-    part = SECTIONS[path]
-    yield from ((around(path), f'{path}.{option}', o)
-                for option, o in part.shared().items())
-    for name in part.registry:
-      yield from ((around(path, name), f'{path}.{name}.{option}', o)
-                  for option, o in part.own(name).items())
-
-
-def outside(o):
-  """Values that an option may not have."""
-  if typing.get_origin(o.kind) is tuple:
-    inner = options.Option(None, *_plain(typing.get_args(o.kind)[0]))
-    return ['text', *((value,) for value in outside(inner))]
-  if typing.get_origin(o.kind) is typing.Literal:
-    return ['no such name', math.nan]
-  if o.kind in (bool, str):
-    return [7]
-  found = ['text', math.nan, math.inf]
-  if o.kind is int:
-    found += [1.5, True]
-  if o.range and o.range.low > -math.inf:
-    found.append(o.range.low if o.range.open_low else o.range.low - 1)
-  if o.range and o.range.high < math.inf:
-    found.append(o.range.high if o.range.open_high else o.range.high + 1)
-  return found
-
-
-def _plain(hint):
-  if typing.get_origin(hint) is typing.Annotated:
-    kind, limits = typing.get_args(hint)
-    return kind, limits
-  return hint, None
 
 
 def other(o):
@@ -103,33 +40,19 @@ def other(o):
   raise AssertionError(o)
 
 
-@pytest.mark.parametrize('path', [*SECTIONS, *PLAIN])
+@pytest.mark.parametrize('path', [*SECTIONS, *declared.PLAIN])
 def test_a_value_out_of_range_is_refused_by_its_flag(path):
-  found = list(options_of(path))
+  found = list(declared.options_of(path))
   assert found
   for around_it, option, o in found:
     assert options.checked(option, o, o.default) == o.default
-    for value in outside(o):
+    for value in declared.outside(o):
       config = config_lib.get_config({**around_it, option: value})
       with pytest.raises(errors.UserError) as e:
         choice.chosen(config)
       text = str(e.value)
       assert text.startswith(f'--config.{option}='), (option, value)
       assert ' must ' in text and '\n' not in text
-
-
-def test_examples_of_refusals():
-  for option, value, words in [
-      ('system.swae.beta', 1.5, r'beta=1.5: it must lie in \[0, 1\]'),
-      ('system.swae.components', 0, 'components=0: it must be at least 1'),
-      ('system.swae.similarity', 'l1', 'one of l2, cosine, latent'),
-      ('train.batch_size', -1, 'at least 1'),
-      ('seed', 2**64, 'must lie in'),
-      ('optimizers.model.adam.b1', 1., r'must lie in \[0, 1\)'),
-      ('optimizers.model.learning_rate', 0, 'must be above 0')]:
-    with pytest.raises(errors.UserError, match=words) as e:
-      choice.chosen(config_lib.get_config({option: value}))
-    assert f'--config.{option}={value}' in str(e.value)
 
 
 def changed(path, name):

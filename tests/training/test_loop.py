@@ -392,10 +392,11 @@ def test_leftovers_of_a_kill_are_removed(tmp_path):
 
 
 def test_a_step_that_memory_cannot_hold_is_refused(tmp_path, monkeypatch):
-  monkeypatch.setattr(mesh_lib, 'memory', lambda mesh: 1000)
-  with pytest.raises(errors.UserError, match='32 examples needs') as e:
-    train.run(tiny.config(), tmp_path)
-  assert '--config.train.batch_size' in str(e.value)
+  for there, words in ((40_000, 'examples needs .*--config.train.batch_size'),
+                       (1000, 'the parameters need .*--config.network.mlp')):
+    monkeypatch.setattr(mesh_lib, 'memory', lambda mesh, there=there: there)
+    with pytest.raises(errors.UserError, match=words):
+      train.run(tiny.config(), tmp_path)
 
 
 def test_a_run_killed_after_an_early_stop_has_stopped(tmp_path, monkeypatch):
@@ -416,7 +417,7 @@ def test_a_run_killed_after_an_early_stop_has_stopped(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('option,value,words', [
     ('train.batch_size', 30, 'do not divide over 8 devices'),
-    ('train.batch_size', 4096, 'batch size'),
+    ('train.batch_size', 4096, 'batch_size=4096'),
     ('system.swae.components', 2000, '1297'),
     ('devices', 9, 'there are 8 devices'),
     ('system.swae.similarity', 'l3', 'l3'),
@@ -430,6 +431,20 @@ def test_refusals_come_before_anything_is_made(tmp_path, option, value, words):
     train.run(config, tmp_path / 'run')
   assert '\n' not in str(e.value)
   assert not (tmp_path / 'run').exists()
+
+
+def test_validation_needs_an_image_for_each_device():
+  config = tiny.config('ae', {
+      'data.name': 'gmm', 'data.gmm.size': 40, 'devices': 8}, valid_every=1)
+  with pytest.raises(errors.UserError, match='give --config.devices=4'):
+    build.build(config)
+
+
+@pytest.mark.slow
+def test_a_run_without_compiled_functions_trains(tmp_path):
+  with jax.disable_jit():
+    results = train.run(tiny.config('ae', steps=2, valid_every=1), tmp_path)
+  assert results['step'] == 2 and results['metrics']
 
 
 def test_an_image_size_that_the_network_cannot_take_is_named(tmp_path):

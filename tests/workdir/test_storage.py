@@ -9,6 +9,7 @@ import pytest
 from swae_jax import errors
 from swae_jax import model as model_lib
 from swae_jax.commands import report, verify
+from swae_jax.data.formats import files as data_files
 from swae_jax.training import train
 from swae_jax.workdir import checkpoint, files, folder, storage
 import tiny
@@ -129,7 +130,7 @@ def test_a_killed_process_goes_on(store, straight):
 
 
 def test_unknown_storage_and_missing_clients_are_refused(monkeypatch):
-  with pytest.raises(errors.UserError, match='there is no storage ftp://'):
+  with pytest.raises(errors.UserError, match='ftp://host/run: there is no '):
     storage.path('ftp://host/run')
   monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
   with pytest.raises(errors.UserError, match='pip install gcsfs'):
@@ -145,3 +146,32 @@ def test_folders_move_and_go(tmp_path):
   assert storage.free(target) > 0
   storage.remove(target)
   assert not target.exists()
+
+
+def test_the_home_folder_has_its_short_name(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  assert str(storage.path('~/run')) == f'{tmp_path}/run'
+  assert data_files.folders('mnist', '~')[1] == tmp_path
+  with pytest.raises(errors.MissingData, match=str(tmp_path)):
+    model_lib.load('~/run')
+
+
+@pytest.mark.parametrize('name', [
+    'a' * 256, 'a/' * 2000, 'caf\udce9', 'a\0b', '~nosuchuser/x'])
+def test_a_name_that_no_file_can_have_is_refused(name):
+  with pytest.raises(errors.UserError) as e:
+    storage.path(name)
+  assert '\n' not in str(e.value)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+  (tmp_path / 'file').touch()
+  (tmp_path / 'link').symlink_to('nowhere')
+  storage.check(tmp_path / 'a' / 'b', 'workdir')
+  for name in ('file', 'file/a', 'link', 'link/a'):
+    with pytest.raises(errors.UserError, match=f'--workdir={tmp_path}/{name}:'):
+      storage.check(tmp_path / name, 'workdir')
+  if os.getuid():
+    (tmp_path / 'closed').mkdir(mode=0o555)
+    with pytest.raises(errors.NotWritable, match='give another --workdir'):
+      storage.check(tmp_path / 'closed' / 'a', 'workdir')

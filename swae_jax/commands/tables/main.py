@@ -14,7 +14,6 @@ table.csv and table.png in the workdir.
 """
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
-import pathlib
 import re
 import runpy
 from typing import Any
@@ -52,6 +51,8 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, dict[str, str]]:
   add('--only_write', action='store_true',
       help='train no run; only write the table')
   flags, rest = parser.parse_known_args(argv)
+  if not flags.workdir:
+    parser.error('--workdir is empty; name the folder of the runs')
   given = {}
   for text in rest:
     found = re.fullmatch(r'--config\.([\w.]+)=(.*)', text, re.DOTALL)
@@ -70,13 +71,17 @@ def load(name: str) -> base.Table:
   """The table with a name in TABLES, or from a file with get_table()."""
   if name in papers.TABLES:
     return papers.TABLES[name]()
-  path = pathlib.Path(name).expanduser()
+  path = errors.path(name)
   if not name.endswith('.py'):
     raise errors.UserError(f'--table={name}: there is no such table'
                            f'{options.near(name, papers.TABLES)}')
   if not path.is_file():
     raise errors.UserError(f'--table={name}: there is no such file')
-  return runpy.run_path(str(path))['get_table']()
+  try:
+    return runpy.run_path(str(path))['get_table']()
+  except Exception as e:  # A mistake in the file of the user.
+    raise errors.UserError(
+        f'--table={name}: {type(e).__name__}: {e}') from e
 
 
 def chosen(texts: Iterable[str], flag: str, asked: str) -> set[str]:
@@ -112,7 +117,8 @@ def numbers(text: str, flag: str, pattern: str, example: str) -> list[int]:
 
 def part(flags: argparse.Namespace) -> tuple[int, int]:
   """(index, count) of --shard."""
-  index, count = numbers(flags.shard, 'shard', r'\d+/\d+', '0/4')
+  index, count = numbers(flags.shard, 'shard', '[0-9]{1,9}/[1-9][0-9]{0,8}',
+                         '0/4')
   if index >= count:
     raise errors.UserError(
         f'--shard={flags.shard}: the parts go from 0 to {count - 1}')
@@ -160,10 +166,11 @@ def listing(mine: Sequence[runs.Run]) -> str:
 def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
         ) -> list[tuple[runs.Run, Exception]]:
   """Carries out the flags; returns (run, error) of each run that failed."""
-  workdir = storage.path(flags.workdir).expanduser()
+  workdir = storage.path(flags.workdir)
+  storage.check(workdir, 'workdir')
   index, count = part(flags)
   seeds = list(dict.fromkeys(
-      numbers(flags.seeds, 'seeds', r'\d+(,\d+)*', '0,1,2')
+      numbers(flags.seeds, 'seeds', '[0-9]{1,19}(,[0-9]{1,19})*', '0,1,2')
       if flags.seeds else range(table.seeds)))
   configs = runs.configs(table, select(table, flags), given)
   cells = {cell: list(runs.runs(config, seeds, workdir))
@@ -174,7 +181,12 @@ def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
   if flags.list:
     print(errors.printable(listing(mine), lines=True))
     return []
+  if flags.only_write and not workdir.is_dir():
+    raise errors.UserError(f'--workdir={flags.workdir}: there is no such '
+                           'folder; give the folder of the runs')
   failed = [] if flags.only_write else runs.work(mine)
+  if failed and all(runs.state(run)[0] == 'missing' for run in every):
+    return failed  # A table of nothing says nothing.
   runs.check_data(every)
   title, notes = heading(table, configs, flags, given)
   text = write(table, cells, title, notes, workdir)

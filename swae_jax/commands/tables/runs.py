@@ -16,7 +16,7 @@ from swae_jax.commands.tables.papers import base
 from swae_jax.data import base as data_base
 from swae_jax.training import build, choice, evaluation, parts, resume, train
 from swae_jax.training import config as config_lib
-from swae_jax.workdir import files, folder, lock, storage
+from swae_jax.workdir import files, folder, storage
 
 # Errors that every other run would meet, too; they end the table.
 FATAL = errors.Stopped, errors.NotWritable, errors.SaveFailed
@@ -52,7 +52,7 @@ _PASSES = (lambda option: option == 'system.name',
 def override(config: Any, given: Mapping[str, str]) -> set[str]:
   """Sets those given options that the run has; returns their names."""
   used = set()
-  for which in _PASSES:
+  for which in _PASSES if given else ():
     known = config_lib.flat(choice.chosen(config).to_dict()) | {
         f'evals.{name}.run': own.run for name, own in config.evals.items()}
     for option, text in given.items():
@@ -66,15 +66,22 @@ def override(config: Any, given: Mapping[str, str]) -> set[str]:
 def configs(table: base.Table, cells: Iterable[base.Cell],
             given: Mapping[str, str]) -> dict[base.Cell, Any]:
   """{cell: the chosen options}; sets each given option in runs that have it."""
-  made = {cell: table.config(cell) for cell in cells}
-  used = set()
-  for config in made.values():
+  every = config_lib.defaults()
+  for option, text in given.items():
+    config_lib.find(every, option, text)
+    if option in ('seed', 'name'):
+      raise errors.UserError(f'--config.{option}={text}: each run of a table '
+                             'has its own; give --seeds, or another --workdir')
+  made, used = {}, set()
+  for cell in cells:
+    config = table.config(cell)
     used |= override(config, given)
-  for option in given:
+    made[cell] = choice.chosen(config)
+  for option, text in given.items():
     if option not in used:
       raise errors.UserError(
-          f'--config.{option}: no run of the table has an option {option!r}')
-  return {cell: choice.chosen(config) for cell, config in made.items()}
+          f'--config.{option}={text}: no run of the table has this option')
+  return made
 
 
 def runs(config: Any, seeds: Iterable[int], workdir: Any) -> Iterator[Run]:
@@ -177,8 +184,7 @@ def _finish(run: Run, reuse: build.Run) -> None:
   """Trains and evaluates; evaluates again if the evaluators have changed."""
   train.run(run.config, run.workdir, reuse)
   if _evals_differ(files.read_json(run.workdir / 'config.json') or {}, run):
-    with lock.hold(run.workdir):
-      evaluation.again(run.workdir, run.config)
+    evaluation.again(run.workdir, run.config)
 
 
 def _end(run: Run, how: str, error: str = '') -> None:
@@ -187,7 +193,7 @@ def _end(run: Run, how: str, error: str = '') -> None:
 
 
 def _fail(run: Run, error: Exception) -> None:
-  """Prints why a run failed, and records it unless the run had ended."""
+  """Prints why a run failed; records it unless the run had ended."""
   _, why = errors.explain(error)
   print(f'failed: {errors.printable(why)}', flush=True)
   with contextlib.suppress(errors.DamagedData):
@@ -213,6 +219,11 @@ def work(all_runs: Sequence[Run]) -> list[tuple[Run, Exception]]:
     try:
       if reuse is None or name != run.name:
         reuse, name = build.build(run.config), run.name
+    except errors.UserError as e:  # No run has begun, so none is marked.
+      print(f'failed: {e}', flush=True)
+      failed.append((run, e))
+      continue
+    try:
       _finish(run, reuse)
       _end(run, 'done')
     except FATAL:

@@ -16,6 +16,7 @@ import uuid
 
 import numpy as np
 
+from swae_jax import errors
 from swae_jax.data.formats import arrays
 
 UNUSED = 60 * 24 * 3600  # Seconds; the default folder drops older files.
@@ -49,7 +50,7 @@ def kept(folder: str | os.PathLike[str], name: str, source: Any,
       has its own file.
     make: () -> {name: array}.
   """
-  where = pathlib.Path(folder).expanduser() if folder else default()
+  where = errors.path(folder) if folder else default()
   if where is None:
     return make()
   key = hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()

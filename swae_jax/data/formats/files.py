@@ -11,8 +11,10 @@ from swae_jax.data.formats import arrays
 
 def folders(name: str, dir: str) -> tuple[pathlib.Path, ...]:
   """The folders to search: `dir`/`name`, then `dir`; () if `dir` is empty."""
-  root = pathlib.Path(dir).expanduser()
-  return (root / name, root) if dir else ()
+  if not dir:
+    return ()
+  root = errors.path(dir)
+  return root / name, root
 
 
 def find(name: str, dir: str, *choices: str) -> pathlib.Path | None:

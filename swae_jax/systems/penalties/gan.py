@@ -11,7 +11,7 @@ from swae_jax.systems.penalties import base
 
 
 def make(prior: priors.Prior, latents: int, *,
-         width: options.Count = 512, depth: options.Count = 4,
+         width: options.Count = 512, depth: options.Depth = 4,
          log_prior: bool = False) -> base.Penalty:
   """The penalty of WAE-GAN, with the critic as a second player.
 
