@@ -3,15 +3,15 @@ import hashlib
 import json
 from typing import Any
 
-import jax
-from jax.typing import ArrayLike
 import numpy as np
+from numpy.typing import ArrayLike
 
 from swae_jax import errors
 
 
 def named(tree: Any) -> dict[str, Any]:
   """The leaves by name, such as 'variables/params/model/encoder/bias'."""
+  import jax  # Takes half a second, and JSON files do not need it.
   flat, _ = jax.tree_util.tree_flatten_with_path(tree)
   return {jax.tree_util.keystr(path, simple=True, separator='/'): leaf
           for path, leaf in flat}
@@ -30,6 +30,7 @@ def rebuild(template: Any, arrays: dict[str, np.ndarray], where: Any,
   Raises:
     errors.UserError: names, shapes or types differ from the template's.
   """
+  import jax
   expected = named(template)
   if expected.keys() != arrays.keys():
     odd = min(expected.keys() ^ arrays.keys())

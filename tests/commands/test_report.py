@@ -14,7 +14,7 @@ from swae_jax import __main__ as commands
 from swae_jax import errors
 from swae_jax.commands import captions, report
 from swae_jax.training import train
-from swae_jax.workdir import files
+from swae_jax.workdir import digests, files
 import tiny
 
 VOID = {'meta', 'img', 'br'}
@@ -178,6 +178,7 @@ def hostile(two, folder):
            for name in ('config', 'run', 'results')}
   found['config']['name'] = found['results']['seed'] = ' '.join(EVIL)
   found['config']['data']['dir'] = EVIL[0]
+  found['run']['identity']['configs'].append(digests.of_json(found['config']))
   found['run']['data']['read'] = list(EVIL)
   found['run']['versions'] = dict(zip(EVIL, EVIL, strict=True))
   found['results']['metrics'] = [
