@@ -5,6 +5,9 @@ the step.  Elsewhere (while modules are loaded, the step is compiled or the run
 is evaluated) there is nothing to save, and the process ends at once.  Python
 runs a handler between two byte codes, and a compilation takes minutes between
 two of them, so a thread waits for the signals.
+
+From the signal to the end pass at most `limit` seconds, also where the storage
+hangs or a step takes longer: whoever sends a signal kills the process soon.
 """
 from collections.abc import Iterator
 import contextlib
@@ -16,16 +19,21 @@ import time
 from typing import Any
 
 _NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TWICE = .5  # Seconds after which a second SIGINT is one of its own.
 _state: dict[str, Any] = {
-    'number': None, 'when': 0., 'saves': False, 'taken': ()}
+    'number': None, 'when': 0., 'saves': False, 'taken': (), 'limit': 10.}
+_came = threading.Event()
 
 
 def install() -> None:
   """Takes the signals over; call it in the main thread before slow imports.
 
+  A second call changes nothing.
   A signal that the process was started to ignore stays ignored: SIGINT in the
   background of a script, SIGHUP under nohup.
   """
+  if _state['taken']:
+    return
   _state['taken'] = tuple(n for n in _NUMBERS
                           if signal.getsignal(n) != signal.SIG_IGN)
   read, write = os.pipe()
@@ -65,18 +73,30 @@ def _take(number: int) -> None:
   again = _state['number'] is not None
   if not again:
     _state.update(number=number, when=time.monotonic())
+    _came.set()
   if not _state['saves']:
     _leave(number, 'nothing to save')
-  if again and number == signal.SIGINT:
+  # Of signals that come at once, the last may be heard first.
+  if again and number == signal.SIGINT and seconds() > TWICE:
     _leave(number, 'ended at once; the last save is intact')
+  if not again:
+    threading.Thread(target=_end, args=(number,), daemon=True).start()
   if not again and number != signal.SIGTERM:
     # Several processes can agree on a stop only by SIGTERM.
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _end(number: int) -> None:
+  time.sleep(_state['limit'])
+  _leave(number, f'this step could not be saved within {_state["limit"]:g} s '
+         '(--grace), since the step or the storage is slow; the last save is '
+         'intact' if _state['saves'] else 'saved, but the end takes too long')
+
+
 def _leave(number: int, why: str) -> None:
-  print(f'swae_jax: {signal.Signals(number).name}: {why}; run the same command '
-        'to go on', file=sys.stderr, flush=True)
+  with contextlib.suppress(OSError):  # The output may be gone.
+    print(f'swae_jax: {signal.Signals(number).name}: {why}; run the same '
+          'command to go on', file=sys.stderr, flush=True)
   os._exit(128 + number)
 
 
@@ -101,3 +121,13 @@ def requested() -> int | None:
 def seconds() -> float:
   """The time since the first signal."""
   return time.monotonic() - _state['when']
+
+
+def limit(seconds: float) -> None:
+  """Sets how long after a signal the process may take to end."""
+  _state['limit'] = seconds
+
+
+def sleep(seconds: float) -> None:
+  """Sleeps until a signal comes, for so many seconds at the most."""
+  _came.wait(seconds)

@@ -75,13 +75,65 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(ignored):
   end(child, 143)
 
 
-def test_a_second_sigterm_changes_nothing_and_a_second_sigint_leaves():
+def test_a_second_sigterm_changes_nothing_and_a_later_sigint_leaves():
   body = 'with signals.saving():\n  tell(); busy()'
   child = process(body)
-  for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+  for number, pause in ((signal.SIGTERM, 0), (signal.SIGTERM, 0),
+                        (signal.SIGINT, .7), (signal.SIGINT, 0)):
     assert child.poll() is None
     child.send_signal(number)
+    time.sleep(pause)
   assert 'ended at once' in end(child, 130)[1]
+
+
+@pytest.mark.parametrize('numbers', [
+    (signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGINT),
+    (signal.SIGHUP, signal.SIGTERM), (signal.SIGINT, signal.SIGINT)])
+def test_signals_that_come_at_once_are_one(numbers):
+  child = process("""
+with signals.saving():
+  tell()
+  while not signals.requested():
+    time.sleep(.01)
+  time.sleep(.2)
+  print('saved', flush=True)
+  os._exit(7)
+""")
+  child.send_signal(signal.SIGSTOP)  # Both wait, and are heard at once.
+  for number in numbers:
+    child.send_signal(number)
+  child.send_signal(signal.SIGCONT)
+  assert end(child, 7)[0] == 'saved\n'
+
+
+def test_a_process_that_cannot_save_ends_within_the_limit():
+  child = process("""
+signals.limit(.5)
+with signals.saving():
+  tell(); busy()
+""")
+  began = time.monotonic()
+  child.send_signal(signal.SIGTERM)
+  said = end(child, 143)[1]
+  assert 'could not be saved within 0.5 s (--grace)' in said
+  assert time.monotonic() - began < 5
+
+
+def test_a_pause_ends_with_a_signal():
+  child = process("""
+with signals.saving():
+  tell()
+  signals.sleep(15)
+  os._exit(7)
+""")
+  child.send_signal(signal.SIGTERM)
+  end(child, 7)
+
+
+def test_without_an_output_the_signal_still_ends_the_process():
+  child = process('os.close(2); tell(); busy()')
+  child.send_signal(signal.SIGTERM)
+  end(child, 143)
 
 
 def test_a_signal_after_the_last_look_of_the_loop_is_heeded():
