@@ -1,12 +1,11 @@
 """The commands of swae_jax: swae COMMAND, or python -m swae_jax COMMAND."""
-import os
 import sys
 
-from swae_jax import __version__, errors
 from swae_jax.host import signals
 
 # A command loads its modules only when it is called: `swae --help` is quick,
-# and `swae doctor` starts where nothing is installed.
+# and `swae doctor` starts where nothing is installed.  A signal that comes
+# while modules load ends the command by one line.
 
 
 def _train(argv: list[str], *mode: str) -> None:
@@ -73,6 +72,7 @@ COMMANDS = {
 
 def usage() -> str:
   """The text of `swae --help`."""
+  from swae_jax import __version__
   lines = [f'  {name:9}{text}' for name, (_, text) in COMMANDS.items()]
   return '\n'.join([
       f'swae_jax {__version__}: Wasserstein-type autoencoders in JAX and Flax',
@@ -82,6 +82,7 @@ def usage() -> str:
 
 def run(argv: list[str]) -> None:
   """Carries out a command line; an error ends it with one line and a code."""
+  from swae_jax import __version__, errors
   name = argv[0] if argv else ''
   if name in ('--help', '-h', 'help'):
     print(usage())
@@ -100,12 +101,9 @@ def run(argv: list[str]) -> None:
 def main() -> None:
   """The console script."""
   signals.install()
-  try:
+  from swae_jax.host import output
+  with output.guarded():
     run(sys.argv[1:])
-    sys.stdout.flush()
-  except BrokenPipeError:  # The reader of the output, such as head, has ended.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(141)
 
 
 if __name__ == '__main__':

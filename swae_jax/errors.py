@@ -9,12 +9,13 @@ The line says what is wrong, where, and what to do.
   66   missing data or weights
   70   the training has diverged
   73   the workdir cannot be written
-  74   the disk is full, or fails
+  74   the disk is full, or fails; or all is done, but not all is printed
   75   another process uses the run; try again later
   124  the watchdog saw no step for too long; the same command goes on
-  129  stopped by SIGHUP, saved; the same command goes on
-  130  stopped by SIGINT, saved; the same command goes on
-  143  stopped by SIGTERM, saved; the same command goes on
+  129  stopped by SIGHUP; the same command goes on
+  130  stopped by SIGINT; the same command goes on
+  141  all is done, but the reader of the output has ended
+  143  stopped by SIGTERM; the same command goes on
 """
 from collections.abc import Iterator
 import contextlib
@@ -35,6 +36,13 @@ LONGEST = 2000  # Letters of an error.
 UNFIT = (errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
          errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ)
 NAME_MAX, PATH_MAX = 255, 3800  # bytes; a run adds names to its own
+# What storage says that fails, for a while or for good; what it holds may be
+# right.
+FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENXIO, errno.ENODEV,
+           errno.EBUSY, errno.EAGAIN, errno.EMFILE, errno.ENFILE,
+           errno.ENOTCONN, errno.ECONNRESET, errno.ECONNABORTED,
+           errno.ECONNREFUSED, errno.ENETDOWN, errno.ENETUNREACH,
+           errno.EHOSTDOWN, errno.EHOSTUNREACH)
 # The extra that installs a module, as setup.cfg has it.
 EXTRAS = {
     'array_record': 'tfds', 'gcsfs': 'gcs', 'importlib_resources': 'tfds',
@@ -146,6 +154,20 @@ def is_full(error: BaseException) -> bool:
              for e in chain(error))
 
 
+def storage_fault(error: BaseException) -> int | None:
+  """The number of a failure of the storage, or None.
+
+  TensorStore tells it only in its text.
+  """
+  for e in chain(error):
+    for number in FAILING:
+      if getattr(e, 'errno', None) == number or os.strerror(number) in str(e):
+        return number
+    if 'UNAVAILABLE:' in str(e) or 'DEADLINE_EXCEEDED:' in str(e):
+      return errno.EIO  # A bucket.
+  return None
+
+
 def missing(module: str | None) -> MissingPackage | None:
   """The error that tells how to install a module; None if no extra has it."""
   module = (module or '').partition('.')[0]
@@ -166,7 +188,7 @@ def explain(error: BaseException) -> tuple[int, str]:
     return 74, f'disk full: {text}; make room and run the same command'
   if isinstance(error, OSError) and error.errno in REFUSED:
     return 73, f'{text}; give a --workdir that can be written'
-  if isinstance(error, OSError) and error.errno == errno.EIO:
+  if isinstance(error, OSError) and error.errno in FAILING:
     return 74, f'{text}; check the disk and run the same command'
   if isinstance(error, OSError) and error.errno in UNFIT and error.filename:
     return 2, f'{text}; give another path'
@@ -220,7 +242,8 @@ def end(error: BaseException, folder: Any = None,
   text = printable(text)
   if len(text) > LONGEST:  # A name may be longer than a screen.
     text = f'{text[:LONGEST // 2]} ... {text[-LONGEST // 2:]}'
-  print(f'swae_jax: {text}', file=sys.stderr, flush=True)
+  with contextlib.suppress(OSError):  # The code tells of it, too.
+    print(f'swae_jax: {text}', file=sys.stderr, flush=True)
   sys.exit(code)
 
 
@@ -229,7 +252,5 @@ def one_line(folder: Any = None, verbose: bool = False) -> Iterator[None]:
   """Ends the process by `end` if the block raises an error."""
   try:
     yield
-  except BrokenPipeError:
-    raise  # Nobody reads the output any more.
   except (Exception, KeyboardInterrupt) as e:
     end(e, folder, verbose)

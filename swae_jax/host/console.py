@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import io
 import math
 import shlex
+import sys
 import time
 from typing import Any
 
@@ -16,6 +17,7 @@ import rich.table
 import rich.text
 
 from swae_jax import errors
+from swae_jax.host import output
 
 SILENCE = 30.  # Seconds without a line, after which one is due.
 SHORTEST_BAR = 16  # Columns that the bar keeps beside the metrics.
@@ -82,7 +84,9 @@ class Console:
   def __init__(self, quiet: bool = False):
     self.quiet = quiet
     # In a notebook rich needs widgets, so the console prints plain lines.
-    self._rich = rich.console.Console(soft_wrap=True, highlight=False)
+    self._file: Any = output.Guarded(sys.stdout) if sys.stdout else None
+    self._rich = rich.console.Console(
+        file=self._file, soft_wrap=True, highlight=False)
     self._terminal = (
         self._rich.is_terminal and not self._rich.is_jupyter
         and not self._rich.is_dumb_terminal and not quiet)
@@ -99,7 +103,7 @@ class Console:
     if self._terminal:  # Above the line of progress, if there is one.
       self._rich.print(rich.text.Text(text))
     else:
-      print(text, flush=True)
+      print(text, file=self._file, flush=True)
 
   def start(self, run: Any, state: Any, workdir: Any) -> None:
     """Shows devices, data, system, parameters, and where the run begins.
