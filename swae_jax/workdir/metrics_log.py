@@ -1,34 +1,97 @@
 """metrics.jsonl and valid.jsonl: one line for each logged step, once."""
 from collections.abc import Callable, Mapping
+from concurrent import futures
 import contextlib
 import errno
 import hashlib
 import json
 import math
 import os
+import socket
+import sys
+import time
 from typing import Any
 
 from swae_jax import errors
 from swae_jax.workdir import files, storage
 
-FLUSH = 5  # Seconds after which TensorBoard's files hold a point.
+FLUSH = 5  # Seconds between two writes to TensorBoard's file.
 
 
-def events(directory: storage.Path, step: int) -> Any:
-  """A writer of TensorBoard's files for a run that goes on from `step`.
+class Events:
+  """TensorBoard's file of a run that goes on from `step`.
 
-  Older files may hold later steps; the writer's purge_step hides them.  Points
-  reach the disk within seconds, so a SIGKILL may leave a gap, which the files
-  of metrics never have.
+  Older files may hold later steps; a mark in the new one hides them.  A write
+  that fails ends the file and not the run.  After such a failure the writer of
+  tensorboardX would wait for ever.
   """
-  try:
-    import tensorboardX  # Optional.
-  except ImportError as e:
-    raise errors.UserError(
-        'config.train.tensorboard needs tensorboardX: pip install tensorboardX,'
-        ' or leave the option out') from e
-  return tensorboardX.SummaryWriter(
-      str(directory), flush_secs=FLUSH, purge_step=step + 1 if step else None)
+
+  def __init__(self, directory: storage.Path, step: int):
+    try:
+      # Optional.
+      from tensorboardX import record_writer, summary
+      from tensorboardX.proto import event_pb2
+    except ImportError as e:
+      raise errors.UserError(
+          'config.train.tensorboard needs tensorboardX: pip install '
+          'tensorboardX, or leave the option out') from e
+    self._event, self._scalar = event_pb2.Event, summary.scalar
+    self._open = record_writer.RecordWriter
+    self._directory, self._file = directory, None
+    self._failed, self._flushed = False, 0.
+    self._thread = futures.ThreadPoolExecutor(1)
+    start = [self._event(wall_time=time.time(), file_version='brain.Event:2')]
+    if step:
+      start.append(self._event(
+          wall_time=time.time(), step=step + 1, session_log={'status': 1}))
+    self._thread.submit(self._write, start)
+
+  def add(self, name: str, step: int, values: Mapping[str, float]) -> None:
+    """Writes points NAME/KEY, in another thread."""
+    self._thread.submit(self._write, [
+        self._event(wall_time=time.time(), step=step,
+                    summary=self._scalar(f'{name}/{key}', value))
+        for key, value in values.items()])
+
+  def _write(self, events: list[Any], last: bool = False) -> None:
+    if self._failed:
+      return
+    try:
+      if self._file is None:
+        self._file = self._open(_new_name(self._directory))
+      for event in events:
+        self._file.write(event.SerializeToString())
+      now = time.monotonic()
+      if last or now - self._flushed >= FLUSH:
+        self._flushed = now
+        self._file.flush()
+      if last:
+        self._file.close()
+    except Exception as e:  # Each client of a bucket has types of its own.
+      self._failed = True
+      with contextlib.suppress(Exception):
+        self._file.close()
+      print(f'swae_jax: {self._directory} gets no more points '
+            f'({" ".join(str(e).split())[:150]}); the run goes on',
+            file=sys.stderr, flush=True)
+
+  def __enter__(self) -> 'Events':
+    return self
+
+  def __exit__(self, *exception: Any) -> None:
+    self._thread.submit(self._write, [], True)
+    self._thread.shutdown()
+
+
+def _new_name(directory: storage.Path) -> str:
+  """A name behind all others, in whose order TensorBoard reads."""
+  files.make_folder(directory)
+  names = (path.name.split('.') for path in directory.iterdir())
+  # The clock may have been set back.
+  second = max([int(time.time()), *(
+      int(n[3]) + 1 for n in names if n[3:] and n[3].isdecimal())])
+  return str(directory / (
+      f'events.out.tfevents.{second:010}.{socket.gethostname()}'))
 
 
 class Metrics:
@@ -43,7 +106,8 @@ class Metrics:
   """
 
   def __init__(self, path: storage.Path, step: float, write: bool = True,
-               events: Any = None, expected: Mapping[str, Any] | None = None,
+               events: Events | None = None,
+               expected: Mapping[str, Any] | None = None,
                print_line: Callable[[str], None] = print):
     """Opens a file.
 
@@ -107,11 +171,16 @@ class Metrics:
       with contextlib.suppress(OSError):
         self.flush()
     if self.events:
-      for name, value in values.items():
-        self.events.add_scalar(f'{self.path.stem}/{name}', value, step)
+      self.events.add(self.path.stem, step, values)
+
+  def sync(self) -> None:
+    """All lines are on the disk when this returns; raises OSError."""
+    self.flush()
+    if self._file:
+      os.fsync(self._file.fileno())
 
   def flush(self) -> None:
-    """All lines are on disk when this returns; raises OSError."""
+    """All lines are in the file when this returns; raises OSError."""
     if not self.write or not self._unwritten:
       return
     if self._file is None:

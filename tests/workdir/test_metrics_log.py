@@ -114,20 +114,18 @@ class TestEvents:
 
   def test_after_a_restart_they_hold_every_step_once(
       self, path, tmp_path, monkeypatch):
-    from tensorboardX import event_file_writer
-    # Files are told apart by the second in which they were opened.
-    clock = iter(range(100))
-    monkeypatch.setattr(event_file_writer.time, 'time', lambda: next(clock))
+    clock = iter(range(100, 0, -1))  # It is set back.
+    monkeypatch.setattr(metrics_log.time, 'time', lambda: next(clock))
     for start, logged, loss in ((0, range(1, 8), 2.), (5, range(6, 10), 3.)):
-      with metrics_log.events(tmp_path / 'tensorboard', start) as events:
+      with metrics_log.Events(tmp_path / 'tensorboard', start) as events:
         add(path, start, logged, loss, events=events)
     assert scalars(tmp_path / 'tensorboard') == {
         'metrics/loss': {i: 2. if i <= 5 else 3. for i in range(1, 10)}}
 
   def test_they_are_on_disk_while_a_run_goes_on(
       self, path, tmp_path, monkeypatch):
-    monkeypatch.setattr(metrics_log, 'FLUSH', .1)
-    with metrics_log.events(tmp_path / 'tensorboard', 0) as events:
+    monkeypatch.setattr(metrics_log, 'FLUSH', 0)
+    with metrics_log.Events(tmp_path / 'tensorboard', 0) as events:
       add(path, 0, [3], 2., events=events)
       end = time.monotonic() + 20
       while not scalars(tmp_path / 'tensorboard'):
@@ -146,4 +144,15 @@ class TestEvents:
   def test_without_their_package_there_is_one_line(self, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'tensorboardX', None)
     with pytest.raises(errors.UserError, match='pip install tensorboardX'):
-      metrics_log.events(tmp_path, 0)
+      metrics_log.Events(tmp_path, 0)
+
+  def test_a_full_disk_costs_points_and_one_line(
+      self, path, tmp_path, monkeypatch, capsys):
+    from tensorboardX import record_writer
+    monkeypatch.setattr(record_writer, 'open_file', lambda path: open(  # noqa: SIM115
+        '/dev/full', 'wb'))
+    with metrics_log.Events(tmp_path / 'tensorboard', 0) as events:
+      add(path, 0, range(1, 40), events=events)
+    assert steps(path) == list(range(1, 40))
+    said, = capsys.readouterr().err.splitlines()
+    assert 'tensorboard gets no more points ([Errno 28]' in said
