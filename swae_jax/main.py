@@ -15,8 +15,13 @@ turns on.
 import re
 import sys
 
-from swae_jax import errors
 from swae_jax.host import signals
+
+if __name__ == '__main__':
+  signals.install()  # Before the slow imports.
+
+from swae_jax import errors  # noqa: E402
+from swae_jax.host import output  # noqa: E402
 
 with errors.one_line():  # The extra `train` may not be installed.
   from absl import app, flags, logging
@@ -40,6 +45,8 @@ RESTART = flags.DEFINE_bool(
 WATCHDOG = flags.DEFINE_float(
     'watchdog', 0., 'End with code 124 after this many seconds without a '
     'step; 0 never ends.')
+GRACE = flags.DEFINE_float(
+    'grace', 10., 'After a signal end within this many seconds, saved or not.')
 DRY_RUN = flags.DEFINE_bool(
     'dry_run', False, 'Compile, take a few steps and print the memory, disk '
     'and time that the run needs; write nothing.')
@@ -54,7 +61,7 @@ TIMEOUT = flags.DEFINE_integer(
 PROCESSES = flags.DEFINE_integer('processes', 1, 'The number of processes.')
 PROCESS = flags.DEFINE_integer('process', 0, 'The number of this process, '
     'from 0.')
-LIMITS = ((WATCHDOG, 0, 10**8), (TIMEOUT, 1, 10**8), (PROCESSES, 1, 10**6),
+LIMITS = ((WATCHDOG, 0, 10**8), (GRACE, 1, 10**8), (TIMEOUT, 1, 10**8), (PROCESSES, 1, 10**6),
           (PROCESS, 0, 10**6))
 
 
@@ -171,12 +178,14 @@ def unraisable(found) -> None:
 def main(argv: list[str]) -> None:
   """Trains, or goes on training."""
   del argv
-  logging.set_verbosity(logging.WARNING)  # Orbax logs every action.
+  # Orbax logs every action, and a traceback of each failure; ours is one line.
+  logging.set_verbosity(logging.FATAL)
   sys.unraisablehook = unraisable
   # These load slowly, and a mistake in a flag shows before.
   from swae_jax.host import console, mesh
   from swae_jax.training import choice, dry_run, evaluation, train
   from swae_jax.workdir import storage
+  signals.limit(GRACE.value)
   if PRINT_CONFIG.value:
     return print(choice.chosen(CONFIG.value))
   try:
@@ -201,7 +210,8 @@ def main(argv: list[str]) -> None:
 def run() -> None:
   """The command."""
   signals.install()
-  app.run(main, flags_parser=parse)
+  with output.guarded():
+    app.run(main, flags_parser=parse)
 
 
 if __name__ == '__main__':

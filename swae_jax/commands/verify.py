@@ -121,16 +121,24 @@ def _checkpoints(folder: storage.Path, own: Any
   Returns the record of the newest whole one, and the step of the newest one.
   """
   from swae_jax.workdir import checkpoint
-  newest, last = {}, -1
+  newest, last, read = {}, -1, False
   with checkpoint.Checkpoints(folder, own=own) as checkpoints:
-    for name in checkpoints.steps():
-      fault = _fault(checkpoints.read, name)
-      last = checkpoints.step_of(name)
-      if not fault:
-        newest = {**checkpoints.record, 'step': last}
-        if last != name:
-          fault = f'it holds the state of step {last}'
-      yield f'{folder.name}/{name}', fault
+    for _ in range(checkpoint.LISTS):
+      names = checkpoints.steps()
+      for name in names:
+        try:
+          fault = _fault(checkpoints.read, name)
+        except checkpoint.Deleted:  # By the run, which goes on meanwhile.
+          continue
+        read, last = True, checkpoints.step_of(name)
+        if not fault:
+          last = checkpoints.record.get('step', name)
+          newest = {**checkpoints.record, 'step': last}
+          if last != name:
+            fault = f'it holds the state of step {last}'
+        yield f'{folder.name}/{name}', fault
+      if read or not names:
+        break
   return newest, last
 
 
@@ -140,7 +148,7 @@ def main(argv: list[str]) -> None:
   cli.add_model(parser)
   path = storage.path(parser.parse_args(argv).model)
   from absl import logging
-  logging.set_verbosity(logging.WARNING)
+  logging.set_verbosity(logging.FATAL)
   export = path.is_file() or path.suffix == '.stablehlo'
   damaged = []
   if not export:

@@ -54,9 +54,16 @@ def provenance(run: build.Run, state: step_lib.State) -> dict[str, Any]:
   }
 
 
-def evaluate(run: build.Run, state: step_lib.State,
-             workdir: Any) -> dict[str, Any]:
-  """Runs the evaluators of the config in order; returns their results."""
+def evaluate(run: build.Run, state: step_lib.State, workdir: Any,
+             check: lock.Check = lambda: None) -> dict[str, Any]:
+  """Runs the evaluators of the config in order; returns their results.
+
+  Args:
+    run: the parts of the run.
+    state: the state on the host.
+    workdir: the folder that gets the pictures.
+    check: called before a picture is written.
+  """
   key = jax.random.fold_in(step_lib.key(run.config.seed), 2)
   view = evals_base.view(run.system, state.variables, run.dataset, key)
   fingerprint = run.dataset.provenance['fingerprint']
@@ -68,6 +75,7 @@ def evaluate(run: build.Run, state: step_lib.State,
         metrics.append({**found._asdict(), 'data': fingerprint['sha256'][:12]})
       else:
         path = f'images/{found.name}.png'  # Relative: a run may move.
+        check()
         files.save_image(workdir / path, found.image)
         pictures.append(path)
   return {
@@ -107,12 +115,12 @@ def again(workdir: Any, config: Any = None, *,
     own.devices = config.devices
     own.data.update({k: config.data[k] for k in parts.Folders._fields})
   run = build.build(own)
-  with lock.hold(workdir):
-    return _again(workdir, run, allow_config_change)
+  with lock.hold(workdir) as check:
+    return _again(workdir, run, allow_config_change, check)
 
 
-def _again(workdir: storage.Path, run: build.Run, allow: bool
-           ) -> dict[str, Any]:
+def _again(workdir: storage.Path, run: build.Run, allow: bool,
+           check: lock.Check) -> dict[str, Any]:
   """`again` in a workdir that no other process uses."""
   known = folder.find_identity(workdir)
   changes = resume.check_data(run.dataset, workdir, known, allow)
@@ -122,7 +130,7 @@ def _again(workdir: storage.Path, run: build.Run, allow: bool
     state = checkpoints.restore(build.template(run))
   if state is None:
     raise errors.UserError(f'{where} holds no checkpoint yet; train first')
-  new = evaluate(run, state, workdir)
+  new = evaluate(run, state, workdir, check)
   fresh = {m['name'] for m in new['metrics']}
   same = (old.get('weights_sha256') == new['weights_sha256']
           and of_data(old, run.dataset))
@@ -132,6 +140,7 @@ def _again(workdir: storage.Path, run: build.Run, allow: bool
                       if same and p not in new['pictures']]
   results = {'step': int(state.step), 'stopped_early': False, **old, **new,
              **({'run': known.run} if known else {})}
+  check()
   resume.note(workdir, int(state.step), changes, evaluation_only=True)
   files.write_json(workdir / 'results.json', results)
   return results

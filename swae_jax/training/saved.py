@@ -42,15 +42,15 @@ def of_workdir(workdir: storage.Path) -> Saved:
            'steps_per_epoch': run.get('steps_per_epoch')}
   made, like = _system(about, workdir)
   with checkpoint.Checkpoints(where, own=own) as checkpoints:
-    name = next(reversed(checkpoints.steps()), None)
-    if name is None:
-      raise errors.UserError(f'{where} holds no checkpoint yet; train first')
     try:
-      arrays = checkpoints.read(name, ('variables',))
+      found = checkpoints.newest(('variables',))
     except identity.Foreign:
       raise
     except errors.DamagedData as e:
       raise errors.DamagedData(f'{where}: {e}') from e
+    if found is None:
+      raise errors.UserError(f'{where} holds no checkpoint yet; train first')
+    name, arrays = found
     step = checkpoints.record.get('step', name)
   variables = digests.rebuild({'variables': like}, arrays, where / str(name),
                               'use the version of swae_jax that trained it')

@@ -56,12 +56,13 @@ def run(config: Any, workdir: Any = '',
     console.finished(results, workdir)
     return results
   with contextlib.ExitStack() as stack:
+    check = lambda: None  # noqa: E731
     if first:
-      stack.enter_context(lock.hold(workdir))
+      check = stack.enter_context(lock.hold(workdir))
       if restart and (aside := folder.set_aside(workdir)):
         console.line(f'aside     the old run is now in {aside}')
     mesh_lib.wait('locked')
-    state, kept = _open(stack, this, workdir, own, console)
+    state, kept = _open(stack, this, workdir, own, console, check)
     console.start(this, state, workdir)
     if changes:
       console.line(f'changed   {resume.show(changes)}')
@@ -107,7 +108,7 @@ def _finished(this: build.Run, workdir: Any) -> dict[str, Any] | None:
 
 
 def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
-          own: identity.Identity, console: Any
+          own: identity.Identity, console: Any, check: lock.Check
           ) -> tuple[step_lib.State, folder.Workdir]:
   """The state that the run goes on from, and its opened workdir."""
   template = build.template(this)
@@ -116,7 +117,7 @@ def _open(stack: contextlib.ExitStack, this: build.Run, workdir: Any,
       np.float32(0), variables.params, variables.stats)]
   state, kept = folder.open_workdir(
       stack, workdir, template, this.config.train, this.steps, finite,
-      console.line, own=own)
+      console.line, check, own)
   if state is None:
     state = build.init(this)
   if state.step > this.steps:
@@ -136,7 +137,8 @@ def _evaluate(this: build.Run, state: step_lib.State, kept: folder.Workdir,
   if jax.process_index() == 0:
     if this.config.train.select == 'best':
       state = kept.best.restore(state) or state  # None: not validated yet
-    results |= evaluation.evaluate(this, state, kept.folder)
+    results |= evaluation.evaluate(this, state, kept.folder, kept.check)
+    kept.check()
     files.write_json(kept.folder / 'results.json', results)
     console.results(results)
   mesh_lib.wait('evaluated')

@@ -1,5 +1,8 @@
 """The files of a workdir, each written in one move, apart from checkpoints.
 
+A file is on the disk, with its name, when the function that writes it returns:
+a machine that loses its power then loses nothing of it.
+
   config.json      every option of the run
   run.json         id, versions, devices, data: what a result depends on
   metrics.jsonl    one line for each logged step, once, also after a restart
@@ -14,10 +17,13 @@
 Each JSON file ends with the digest of its content, under "sha256".
 """
 from collections.abc import Mapping
+import contextlib
+import errno
 import io
 import itertools
 import json
 import os
+import secrets
 from typing import Any
 
 import numpy as np
@@ -32,10 +38,52 @@ def replace(path: storage.Path, content: bytes) -> None:
   if storage.in_bucket(path):  # Files in a bucket appear whole.
     path.write_bytes(content)
     return
-  path.parent.mkdir(parents=True, exist_ok=True)
-  partial = path.with_name(f'{path.name}.{os.getpid()}.partial')
-  partial.write_bytes(content)
-  partial.replace(path)
+  make_folder(path.parent)
+  # A new name, by 'x': others could plant a link under a name that they know.
+  partial = path.with_name(f'{path.name}.{secrets.token_hex(4)}.partial')
+  try:
+    with open(partial, 'xb') as file:
+      file.write(content)
+    sync(partial)
+    partial.replace(path)
+  except BaseException:
+    with contextlib.suppress(OSError):  # It takes room on a full disk.
+      partial.unlink()
+    raise
+  sync(path.parent)
+
+
+def make_folder(folder: storage.Path) -> None:
+  """Makes a folder, if it is not there, with those above it."""
+  if storage.in_bucket(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+  elif not folder.is_dir():
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync(folder.parent)
+
+
+def sync(path: str | os.PathLike[str]) -> None:
+  """Returns when a file, or the list of files of a folder, is on the disk."""
+  number = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(number)
+  except OSError as e:
+    # Some file systems sync no folders.
+    if e.errno not in (errno.EINVAL, errno.ENOTSUP) or not os.path.isdir(path):
+      raise
+  finally:
+    os.close(number)
+
+
+def sync_all(folder: storage.Path) -> None:
+  """Returns when all that is in a folder, and its name, is on the disk."""
+  if storage.in_bucket(folder):
+    return
+  for where, _, names in os.walk(folder, topdown=False):
+    for name in (*names, ''):
+      sync(os.path.join(where, name))
+  sync(folder.parent)
 
 
 def write_json(path: storage.Path, value: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from swae_jax.workdir import (
     metrics_log,
     storage,
 )
+from swae_jax.workdir import lock as lock_lib
 
 # The files and folders of a run.  `set_aside` moves them in this order: the
 # first ones make a run go on, so an interrupted move leaves no run that could
@@ -42,6 +43,7 @@ class Workdir(NamedTuple):
   save_every: int
   steps: int  # The number of the last step.
   print_line: Callable[[str], None]
+  check: lock_lib.Check  # Called before each write.
 
   def save(self, state: Any) -> None:
     """Starts to save a state; prints a failure, and the run goes on."""
@@ -77,9 +79,10 @@ class Workdir(NamedTuple):
   def _start(self, state: Any) -> None:
     """Starts to save a state, after the metrics and the best state."""
     self._check_finite(state)
+    self.check()
     try:
-      self.metrics.flush()
-      self.valid.flush()
+      self.metrics.sync()
+      self.valid.sync()
     except OSError as e:
       raise checkpoint.failure(e, int(state.step)) from e
     self.best.again()
@@ -102,7 +105,7 @@ class Workdir(NamedTuple):
 
 def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
                  template: Any, options: Any, steps: int, finite: list[str],
-                 print_line: Callable[[str], None],
+                 print_line: Callable[[str], None], check: lock_lib.Check,
                  own: identity.Identity | None = None) -> tuple[Any, Workdir]:
   """Opens the files of a run, and reads the state that it goes on from.
 
@@ -114,6 +117,7 @@ def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
     steps: the number of the last step.
     finite: names of the arrays that must be finite, the loss first.
     print_line: takes a line for the user.
+    check: called before each write, a lock.Check.
     own: the run, as run.json is about to name it.
 
   Returns:
@@ -128,7 +132,7 @@ def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
       path.unlink()
   checkpoints, best = (
       stack.enter_context(checkpoint.Checkpoints(
-          folder / name, count, own=own))
+          folder / name, count, own, check))
       for name, count in (('checkpoints', options.max_to_keep), ('best', 1)))
   state = checkpoints.restore(template, print_line)
   step = int(state.step) if state else 0
@@ -145,7 +149,7 @@ def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
       options.tensorboard, print_line)
   _warn_of_space(template, options, folder, print_line)
   return state, Workdir(folder, checkpoints, best, metrics, valid, finite,
-                        options.save_every, steps, print_line)
+                        options.save_every, steps, print_line, check)
 
 
 def _check_best(best: checkpoint.Checkpoints) -> None:
@@ -169,7 +173,7 @@ def _open_logs(stack: contextlib.ExitStack, folder: storage.Path, step: int,
   events = None
   if tensorboard and write:
     events = stack.enter_context(
-        metrics_log.events(folder / 'tensorboard', step))
+        metrics_log.Events(folder / 'tensorboard', step))
   return [stack.enter_context(
       metrics_log.Metrics(folder / name, step, write, events,
                           logs.get(name), print_line))

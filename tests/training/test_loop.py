@@ -5,6 +5,8 @@ import gc
 import json
 import math
 import os
+import shutil
+from unittest import mock
 
 import chex
 import faults
@@ -379,6 +381,36 @@ def test_a_damaged_best_state_is_refused_before_training(tmp_path):
                       allow_config_change=True)
   assert results['evaluated_step'] == 80
   gc.collect()
+
+
+@pytest.mark.parametrize('point', ['save', 'commit', 'results'])
+@pytest.mark.parametrize('moved', [True, False])
+def test_a_run_whose_workdir_is_gone_ends_and_makes_nothing(
+    moved, point, tmp_path):
+  workdir, passed = tmp_path / 'run', []
+
+  def take_away(name):
+    passed.append(name)
+    if name == point and passed.count(name) == 1:
+      if moved:
+        workdir.rename(tmp_path / 'away')
+      else:
+        shutil.rmtree(workdir)
+  config = tiny.config(steps=4, save_every=2)
+  if point == 'results':  # The same, while it is evaluated.
+    evaluate = evaluation.evaluate
+
+    def evaluating(*args):
+      take_away('results')
+      return evaluate(*args)
+    patch = mock.patch.object(evaluation, 'evaluate', evaluating)
+  else:
+    patch = faults.installed(take_away)
+  with patch, pytest.raises(errors.Busy, match='no longer the workdir') as e:
+    train.run(config, workdir)
+  assert e.value.code == 75 and not workdir.exists()
+  if moved:
+    train.run(config, tmp_path / 'away')
 
 
 def test_leftovers_of_a_kill_are_removed(tmp_path):

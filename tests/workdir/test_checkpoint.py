@@ -2,9 +2,11 @@
 import errno
 import gc
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 import time
 
 import jax
@@ -14,9 +16,10 @@ import orbax.checkpoint as ocp
 import pytest
 
 from swae_jax import errors
+from swae_jax.host import signals
 from swae_jax.systems import base
 from swae_jax.training import step
-from swae_jax.workdir import checkpoint, digests
+from swae_jax.workdir import checkpoint, digests, files
 
 # Orbax leaves an event loop behind when a file cannot be read.
 pytestmark = pytest.mark.filterwarnings(
@@ -276,6 +279,18 @@ def test_a_failure_that_passes_is_not_seen(times, tmp_path, monkeypatch):
     assert checkpoints.steps() == [4] * (times <= 3)
 
 
+def test_after_a_signal_a_failure_is_repeated_only_soon(tmp_path, monkeypatch):
+  slept = []
+  monkeypatch.setattr(signals, 'requested', lambda: 15)
+  monkeypatch.setattr(signals, 'sleep', slept.append)
+  failing(monkeypatch, errno.EIO)
+  with checkpoint.Checkpoints(tmp_path, 2) as checkpoints:
+    checkpoints.save(make_state(4))
+    with pytest.raises(errors.SaveFailed, match='save at 4 failed'):
+      checkpoints.wait()
+  assert slept == [.2]
+
+
 def test_a_process_ends_at_once_after_saves_that_failed(tmp_path):
   """Files of more than a few bytes cannot be written, as on a full disk."""
   program = f"""
@@ -305,3 +320,98 @@ with t.checkpoint.Checkpoints(pathlib.Path({str(tmp_path)!r}), 2) as c:
   assert restored(tmp_path).step == 1
   saved(tmp_path, make_state(4))
   assert names(tmp_path) == {'1', '4'}
+
+
+def test_an_old_checkpoint_is_deleted_when_the_new_one_is_on_the_disk(
+    tmp_path, monkeypatch):
+  synced, sync, delete = [], files.sync, ocp.CheckpointManager.delete
+  monkeypatch.setattr(files, 'sync', lambda path: [
+      synced.append(os.fspath(path)), sync(path)])
+
+  def check(self, step):
+    new = tmp_path / '2'
+    assert {tmp_path, new, *new.rglob('*')} <= set(map(pathlib.Path, synced))
+    assert not [path for path in synced if path.startswith(f'{tmp_path}/1')]
+    delete(self, step)
+  saved(tmp_path, make_state(1), max_to_keep=1)
+  synced.clear()
+  monkeypatch.setattr(ocp.CheckpointManager, 'delete', check)
+  saved(tmp_path, make_state(2), max_to_keep=1)
+  assert names(tmp_path) == {'2'}
+
+
+def failing_reads(monkeypatch, error, times):
+  left, read = [times], ocp.CheckpointManager.restore
+
+  def fail(*args, **options):
+    if left[0]:
+      left[0] -= 1
+      raise error
+    return read(*args, **options)
+  monkeypatch.setattr(checkpoint, 'PAUSES', (0., 0., 0.))
+  monkeypatch.setattr(ocp.CheckpointManager, 'restore', fail)
+
+
+def test_a_first_checkpoint_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+  failing_reads(monkeypatch, ValueError('odd'), 99)
+  with pytest.raises(errors.SaveFailed, match='save at 1 failed'):
+    saved(tmp_path, make_state(1))
+
+
+@pytest.mark.parametrize('error', [
+    OSError(errno.EIO, 'Input/output error'), OSError(errno.ESTALE, ''),
+    TimeoutError(errno.ETIMEDOUT, ''),
+    ValueError('INTERNAL: Error reading local file "x": Input/output error'),
+    ValueError('UNAVAILABLE: the bucket')])
+def test_a_read_that_fails_is_no_damage(error, tmp_path, monkeypatch):
+  saved(tmp_path, make_state(1), make_state(2))
+  for times in (3, 99):
+    said = []
+    with monkeypatch.context() as patch:
+      failing_reads(patch, error, times)
+      if times == 3:
+        assert restored(tmp_path, print_line=said.append).step == 2
+      else:
+        with pytest.raises(OSError) as e:
+          restored(tmp_path, print_line=said.append)
+        code, line = errors.explain(e.value)
+        assert code == 74 and 'checkpoint 2 cannot be read' in line
+    assert not said and names(tmp_path) == {'1', '2'}
+
+
+def test_a_reader_beside_a_run_lists_again(tmp_path, monkeypatch):
+  from swae_jax.commands import verify
+  folder = tmp_path / 'checkpoints'
+  saved(folder, make_state(1), max_to_keep=1)
+  read, left = ocp.CheckpointManager.restore, [2]
+
+  def meanwhile(self, step, *args, **options):
+    with monkeypatch.context() as patch:
+      patch.setattr(ocp.CheckpointManager, 'restore', read)
+      if left[0]:  # The run has saved the next one by now.
+        left[0] -= 1
+        saved(folder, make_state(step + 1), max_to_keep=1)
+    return read(self, step, *args, **options)
+  monkeypatch.setattr(ocp.CheckpointManager, 'restore', meanwhile)
+  assert restored(folder).step == 3
+  left[0] = 1
+  assert list(verify._checkpoints(folder)) == [('checkpoints/4', '')]
+  left[0] = 99
+  monkeypatch.setattr(checkpoint, 'LISTS', 2)
+  with pytest.raises(errors.Busy, match='keep more of them'):
+    restored(folder)
+
+
+def test_what_a_failed_save_leaves_is_not_waited_for(tmp_path, monkeypatch):
+  started = []
+
+  def save(*args, **options):  # As Orbax, whose thread then waits for minutes.
+    started.append(threading.Thread(target=threading.Event().wait, args=(20,)))
+    started[0].start()
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+  monkeypatch.setattr(ocp.CheckpointManager, 'save', save)
+  with checkpoint.Checkpoints(tmp_path, 1) as checkpoints:
+    checkpoints.save(make_state(1))
+    with pytest.raises(errors.SaveFailed, match='disk full'):
+      checkpoints.wait()
+  assert started[0].daemon  # The end of a process waits for all others.

@@ -1,4 +1,7 @@
 """Files are written whole, and read back exactly."""
+import errno
+import os
+
 import numpy as np
 from PIL import Image
 import pytest
@@ -38,3 +41,41 @@ def test_images_come_back_exactly(tmp_path, shape):
   image = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
   path = files.save_image(tmp_path / 'a' / 'b.png', image)
   np.testing.assert_array_equal(np.asarray(Image.open(path)), image)
+
+
+def test_a_file_and_its_name_are_on_the_disk(tmp_path, monkeypatch):
+  synced, sync = [], files.sync
+  monkeypatch.setattr(files, 'sync', lambda path: [
+      synced.append(os.fspath(path)), sync(path)])
+  files.replace(tmp_path / 'a' / 'b', b'c')
+  made, partial, there = synced  # Each folder is in the list of another one.
+  assert made == str(tmp_path) and there == str(tmp_path / 'a')
+  assert partial.startswith(str(tmp_path / 'a' / 'b.'))
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+  files.replace(tmp_path / 'a', b'old')
+
+  def fail(path):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+  monkeypatch.setattr(os, 'fsync', fail)
+  with pytest.raises(OSError, match='Input/output'):
+    files.replace(tmp_path / 'a', b'new')
+  assert [p.read_bytes() for p in tmp_path.iterdir()] == [b'old']
+
+
+def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
+  (tmp_path / 'a.0.partial').symlink_to(tmp_path / 'victim')
+  monkeypatch.setattr(files.secrets, 'token_hex', lambda n: '0')
+  with pytest.raises(FileExistsError):
+    files.replace(tmp_path / 'a', b'')
+  assert not (tmp_path / 'victim').exists()
+
+
+def test_a_file_system_that_syncs_no_folders_will_do(tmp_path, monkeypatch):
+  def refuse(number):
+    if os.path.isdir(f'/proc/self/fd/{number}'):
+      raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+  monkeypatch.setattr(os, 'fsync', refuse)
+  files.replace(tmp_path / 'a', b'b')
+  assert (tmp_path / 'a').read_bytes() == b'b'

@@ -1,6 +1,9 @@
 """One process at a time, also after the owner has died."""
+import errno
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -63,6 +66,72 @@ def test_a_workdir_that_cannot_be_made_has_a_code(tmp_path, monkeypatch):
   monkeypatch.setattr(os, 'mkdir', refuse)
   assert 'Read-only' in refused(tmp_path / 'run', errors.NotWritable)
   assert errors.NotWritable.code == 73
+
+
+def replaced(workdir):
+  """What may become of a workdir under its run."""
+  away = workdir.with_name('away')
+
+  def move():
+    workdir.rename(away)
+
+  def replace():
+    move()
+    workdir.mkdir()
+    (workdir / 'lock').touch()
+
+  def delete():
+    shutil.rmtree(workdir)
+
+  def only_the_lock():
+    (workdir / 'lock').unlink()
+    (workdir / 'lock').touch()
+
+  def a_file():
+    move()
+    workdir.touch()
+  return move, replace, delete, only_the_lock, a_file
+
+
+@pytest.mark.parametrize('lacking', [None, errno.ENOLCK])
+@pytest.mark.parametrize('which', range(5))
+def test_a_workdir_that_is_anothers_is_seen(
+    which, lacking, tmp_path, monkeypatch):
+  monkeypatch.setattr(lock, 'SETTLED', 0.)
+  monkeypatch.setattr(lock, 'RENEWED', .05)
+  monkeypatch.setattr(os, '_exit', lambda code: None)
+  if lacking:
+    lacks(monkeypatch, lacking)
+  workdir = tmp_path / 'run'
+  with lock.hold(workdir) as check:
+    check()
+    replaced(workdir)[which]()
+    if workdir.is_dir():
+      (workdir / 'lock.json').write_text('of another')
+    before = sorted(tmp_path.rglob('*'))
+    with pytest.raises(errors.Busy, match='no longer the workdir of this run'):
+      check()
+    time.sleep(.2)
+  assert before == sorted(tmp_path.rglob('*'))
+
+
+def lacks(monkeypatch, number):
+  def refuse(*args):
+    raise OSError(number, os.strerror(number))
+  monkeypatch.setattr(fcntl, 'flock', refuse)
+
+
+@pytest.mark.parametrize('number', [
+    errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_has_leases(number, tmp_path, monkeypatch):
+  monkeypatch.setattr(lock, 'SETTLED', 0.)
+  lacks(monkeypatch, number)
+  for _ in range(2):  # What the first has left does not refuse the second.
+    assert lock.holder(tmp_path) is None
+    with lock.hold(tmp_path) as check:
+      check()
+      assert f':{os.getpid()} since' in lock.holder(tmp_path)
+      assert 'or delete' in refused(tmp_path, errors.Busy)
 
 
 class TestLease:

@@ -196,7 +196,7 @@ def run(table: base.Table, flags: argparse.Namespace, given: Mapping[str, str]
 
 def main(argv: Sequence[str]) -> None:
   """Makes a table; raises the error of the first run that failed."""
-  logging.set_verbosity(logging.WARNING)  # Orbax logs every step.
+  logging.set_verbosity(logging.FATAL)  # Orbax logs every step and failure.
   flags, given = parse(argv)
   failed = run(load(flags.table), flags, given)
   if failed:
