@@ -18,7 +18,7 @@ import jax  # noqa: E402
 import tiny_config  # noqa: E402, F401
 
 from swae_jax import main  # noqa: E402
-from swae_jax.host import signals  # noqa: E402
+from swae_jax.host import output, signals  # noqa: E402
 
 TIME = 120  # Seconds after which a run is taken to hang.
 
@@ -26,12 +26,16 @@ TIME = 120  # Seconds after which a run is taken to hang.
 class Run:
   """A command under way."""
 
-  def __init__(self, args, log, fault='', devices=1):
+  def __init__(self, args, log, fault='', devices=1, out=None,
+               close=()):
+    """out: what is stdout, the log if None; close: descriptors not to have."""
     self.began, self.log = time.monotonic(), log
     sys.stdout.flush()
     self.pid = os.fork()
     if not self.pid:
-      _child(args, log, fault, devices)
+      for number in close:
+        os.close(number)
+      _child(args, log, fault, devices, out)
 
   def poll(self):
     """The exit code as a shell has it, or None."""
@@ -51,6 +55,16 @@ class Run:
       time.sleep(.005)
     return None
 
+  def ended(self, seconds):
+    """Whether it has ended within so many seconds, though traced by another."""
+    stat = pathlib.Path(f'/proc/{self.pid}/stat')
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+      if stat.read_text().rpartition(')')[2].split()[0] == 'Z':
+        return True
+      time.sleep(.01)
+    return False
+
   def signal(self, number):
     """Sends a signal."""
     os.kill(self.pid, number)
@@ -60,9 +74,12 @@ class Run:
     return self.log.read_text(errors='replace')
 
 
-def _child(args, log, fault, devices):
+def _child(args, log, fault, devices, out):
   """The command, in the fork; never returns."""
   _redirect(log)
+  if out is not None:
+    os.dup2(out, 1)
+    os.close(out)
   code = 1
   try:
     signals.install()
@@ -71,7 +88,8 @@ def _child(args, log, fault, devices):
     if fault:
       faults.install(faults.asked(fault))
     sys.argv = ['swae_jax', *args]  # Where ml_collections looks, too.
-    app.run(main.main, flags_parser=main.parse)
+    with output.guarded():
+      app.run(main.main, flags_parser=main.parse)
     code = 0
   except SystemExit as e:
     code = e.code or 0

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 
 import faults
@@ -13,7 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+import swae_jax
 from swae_jax import errors, systems
+from swae_jax.commands import export
 from swae_jax.training import build, train
 from swae_jax.workdir import checkpoint, digests
 import tiny
@@ -39,7 +42,7 @@ def main(name, folder, out, n):
   cases, rng = Cases(), random.Random(name)
   workdir = folder / name
   {'disk_full': disk_full, 'nans': nans, 'mutations': mutations,
-   'device_pairs': device_pairs}[name](cases, rng, workdir, n)
+   'device_pairs': device_pairs, 'flips': flips}[name](cases, rng, workdir, n)
   gc.collect()
   out.write_text(json.dumps(cases.counts))
   shutil.rmtree(workdir)
@@ -176,6 +179,41 @@ def _judge(folder, like, whole, older, what):
 def _content(state):
   """All bytes of a state; not by the digests, which are judged here."""
   return [np.asarray(x).tobytes() for x in jax.tree.leaves(state)]
+
+
+def flips(cases, rng, workdir, n):
+  """A bit flipped in an export or a small file; n times each."""
+  run = workdir / 'run'
+  train.run(tiny.config(steps=4), run)
+  model = swae_jax.load(run)
+  export.write_safetensors(model, workdir / 'a.safetensors')
+  export.write_stablehlo(model, workdir / 'a.stablehlo')
+  right = model.sample(4)
+  for _ in range(n):
+    for where, kind in (
+        (workdir / 'a.safetensors', 'flipped_exports'),
+        (run / 'config.json', 'flipped_small_files'),
+        (run / 'run.json', 'flipped_small_files')):
+      whole = where.read_bytes()
+      _damage(where, 'flipped', None, rng)
+      failure = ''
+      try:
+        source = where if where.is_file() and where.suffix != '.json' else run
+        if (swae_jax.load(source).sample(4) != right).any():
+          failure = f'{where.name}: WRONG pictures, silently'
+      except errors.UserError:
+        pass
+      except Exception as e:
+        failure = f'{where.name}: {type(e).__name__}: {e}'
+      cases.tell(kind, failure)
+      where.write_bytes(whole)
+    where = rng.choice(sorted((workdir / 'a.stablehlo').iterdir()))
+    whole = where.read_bytes()
+    _damage(where, 'flipped', None, rng)
+    seen = subprocess.run(['sha256sum', '--strict', '-c', 'SHA256SUMS'],
+                          cwd=where.parent, check=False).returncode
+    cases.tell('flipped_exports', '' if seen else f'{where.name}: not seen')
+    where.write_bytes(whole)
 
 
 def device_pairs(cases, rng, workdir, n):

@@ -7,6 +7,7 @@ run to which nothing happened, bit for bit.  The totals are added to those in
 --out.  Exit code 1 if anything failed.
 """
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -26,6 +27,7 @@ os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
 
 import forks  # noqa: E402  Sets the path, too.
 import inside  # noqa: E402
+import outside  # noqa: E402
 import totals  # noqa: E402
 
 POINTS = ('step', 'save', 'rename', 'commit', 'prune', 'metrics', 'results')
@@ -49,8 +51,16 @@ class Soak:
 
   def run(self, workdir, fault='', flags=()):
     """Starts, or goes on with, the run in a workdir."""
-    return forks.Run([*OPTIONS, f'--workdir={workdir}', *flags],
+    return forks.Run([*self.options(workdir), *flags],
                      self.folder / f'{workdir.name}.log', fault)
+
+  def options(self, workdir):
+    """The flags of the run in a workdir."""
+    return [*OPTIONS, f'--workdir={workdir}']
+
+  def result(self, workdir):
+    """The content of results.json."""
+    return json.loads((workdir / 'results.json').read_text())
 
   def new(self):
     """A fresh workdir."""
@@ -143,8 +153,7 @@ class Soak:
       workdir = self.new()
       first = self.run(workdir)
       time.sleep(self.rng.uniform(0, .5))
-      second = forks.Run([*OPTIONS, f'--workdir={workdir}'],
-                         self.folder / 'second.log')
+      second = forks.Run(self.options(workdir), self.folder / 'second.log')
       codes = {run.wait() for run in (first, second)}
       self.tell('double_starts', codes != {0, 75} and f'codes {codes}')
       self.finish('double_starts', workdir)
@@ -283,7 +292,9 @@ def main():
   kinds = ('kills', 'kills_at_points', 'sigterms', 'sigints', 'double_starts',
            'hangs', 'damaged_caches', 'disk_full', 'nans', 'mutations',
            'device_pairs', 'two_host_sigterms', 'two_host_sigints',
-           'two_host_sigkills')
+           'two_host_sigkills', 'small_disks', 'few_inodes', 'read_only',
+           'lost_outputs', 'moved', 'sigterms_slow_storage',
+           'sigterms_bad_storage', 'clocks', 'damaged_metrics', 'flips')
   for kind in kinds:
     parser.add_argument(f'--{kind}', type=int, default=0)
   parser.add_argument('--seed', type=int, default=int(time.time()))
@@ -307,6 +318,13 @@ def main():
             'two_host_sigints', signal.SIGINT, n),
         'two_host_sigkills': lambda n: soak.two_hosts(
             'two_host_sigkills', signal.SIGKILL, n)}
+  for kind in ('small_disks', 'few_inodes'):
+    do[kind] = functools.partial(outside.small_disks, soak, kind)
+  for kind in ('sigterms_slow_storage', 'sigterms_bad_storage'):
+    do[kind] = functools.partial(outside.bad_storage, soak, kind)
+  for kind in ('read_only', 'lost_outputs', 'moved', 'clocks',
+               'damaged_metrics'):
+    do[kind] = functools.partial(getattr(outside, kind), soak)
   for kind in kinds:
     n, began = getattr(flags, kind), time.monotonic()
     if not n:

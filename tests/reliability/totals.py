@@ -22,6 +22,16 @@ ROWS = {
     'a step that never ends (--watchdog)': ['hangs'],
     'compiled programs in the cache damaged': ['damaged_caches'],
     'disk full': ['disk_full'],
+    'a real file system full or without inodes': ['small_disks', 'few_inodes'],
+    'a file system read-only': ['read_only'],
+    'SIGTERM while storage fails or is slow': [
+        'sigterms_bad_storage', 'sigterms_slow_storage'],
+    'the output on a full disk, or closed': ['lost_outputs'],
+    'workdir moved, replaced or deleted under the run': ['moved'],
+    'the clock set back': ['clocks'],
+    'metrics.jsonl damaged': ['damaged_metrics'],
+    'a bit flipped in an export or a small file': [
+        'flipped_exports', 'flipped_small_files'],
     'losses that are not finite': ['nans'],
     'the same run started twice at once': ['double_starts'],
     'other number of devices on resuming': ['device_pairs'],
