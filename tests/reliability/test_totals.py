@@ -11,7 +11,7 @@ def test_the_readme_shows_the_totals():
   counted = json.loads(totals.PATH.read_text())['totals']
   assert totals.BEGIN + totals.table(counted) + totals.END in (
       totals.README.read_text())
-  assert counted.keys() == {kind for kinds in totals.ROWS.values()
+  assert counted.keys() <= {kind for kinds in totals.ROWS.values()
                             for kind in kinds}
 
 
