@@ -72,6 +72,8 @@ def _fault(check: Callable, *args: Any) -> str:
   """What a check raises, in words, or ''."""
   try:
     check(*args)
+  except errors.Busy:
+    raise
   except errors.UserError as e:
     return str(e)
   return ''

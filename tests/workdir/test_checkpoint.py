@@ -383,19 +383,17 @@ def test_a_reader_beside_a_run_lists_again(tmp_path, monkeypatch):
   from swae_jax.commands import verify
   folder = tmp_path / 'checkpoints'
   saved(folder, make_state(1), max_to_keep=1)
-  read, left = ocp.CheckpointManager.restore, [2]
+  read, left = checkpoint.Checkpoints._read, [2]
 
-  def meanwhile(self, step, *args, **options):
-    with monkeypatch.context() as patch:
-      patch.setattr(ocp.CheckpointManager, 'restore', read)
-      if left[0]:  # The run has saved the next one by now.
-        left[0] -= 1
-        saved(folder, make_state(step + 1), max_to_keep=1)
-    return read(self, step, *args, **options)
-  monkeypatch.setattr(ocp.CheckpointManager, 'restore', meanwhile)
+  def meanwhile(self, step, items):
+    if left[0] and self.max_to_keep is None:  # The run has saved the next one.
+      left[0] -= 1
+      saved(folder, make_state(step + 1), max_to_keep=1)
+    return read(self, step, items)
+  monkeypatch.setattr(checkpoint.Checkpoints, '_read', meanwhile)
   assert restored(folder).step == 3
   left[0] = 1
-  assert list(verify._checkpoints(folder)) == [('checkpoints/4', '')]
+  assert list(verify._checkpoints(folder, None)) == [('checkpoints/4', '')]
   left[0] = 99
   monkeypatch.setattr(checkpoint, 'LISTS', 2)
   with pytest.raises(errors.Busy, match='keep more of them'):
