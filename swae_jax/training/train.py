@@ -67,6 +67,7 @@ def run(config: Any, workdir: Any = '',
     if changes:
       console.line(f'changed   {resume.show(changes)}')
     if first:
+      check()
       resume.note(workdir, int(state.step), changes)
       # In this order: run.json must know config.json.
       files.write_json(workdir / 'run.json', {

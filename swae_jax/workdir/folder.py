@@ -144,6 +144,7 @@ def open_workdir(stack: contextlib.ExitStack, folder: storage.Path,
       best.drop(later)
   if options.select == 'best':
     _check_best(best)
+  check()
   metrics, valid = _open_logs(
       stack, folder, step, checkpoints.record.get('logs', {}), write,
       options.tensorboard, print_line)
