@@ -61,8 +61,8 @@ TIMEOUT = flags.DEFINE_integer(
 PROCESSES = flags.DEFINE_integer('processes', 1, 'The number of processes.')
 PROCESS = flags.DEFINE_integer('process', 0, 'The number of this process, '
     'from 0.')
-LIMITS = ((WATCHDOG, 0, 10**8), (GRACE, 1, 10**8), (TIMEOUT, 1, 10**8), (PROCESSES, 1, 10**6),
-          (PROCESS, 0, 10**6))
+LIMITS = ((WATCHDOG, 0, 10**8), (GRACE, 1, 10**8), (TIMEOUT, 1, 10**8),
+          (PROCESSES, 1, 10**6), (PROCESS, 0, 10**6))
 
 
 def plain(error: BaseException) -> errors.UserError:
