@@ -56,18 +56,18 @@ def run(config: Any, workdir: Any = '',
     console.finished(results, workdir)
     return results
   with contextlib.ExitStack() as stack:
-    check = lambda: None  # noqa: E731
+    still_own = lambda: None  # noqa: E731
     if first:
-      check = stack.enter_context(lock.hold(workdir))
+      still_own = stack.enter_context(lock.hold(workdir))
       if restart and (aside := folder.set_aside(workdir)):
         console.line(f'aside     the old run is now in {aside}')
     mesh_lib.wait('locked')
-    state, kept = _open(stack, this, workdir, own, console, check)
+    state, kept = _open(stack, this, workdir, own, console, still_own)
     console.start(this, state, workdir)
     if changes:
       console.line(f'changed   {resume.show(changes)}')
     if first:
-      check()
+      still_own()
       resume.note(workdir, int(state.step), changes)
       # In this order: run.json must know config.json.
       files.write_json(workdir / 'run.json', {
