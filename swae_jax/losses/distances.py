@@ -221,11 +221,16 @@ def _search(a, b, bias, size, cost, x, u):
            jnp.tile(jnp.zeros_like(none, jnp.int32), (1, kept)), none[:, 0])
   lower, index, upper = jax.lax.fori_loop(
       0, -(-len(u) // size), compare, found)
-  return _decide(lower, index, upper, cost, x, u)
+  rows = max(1, len(x) * size // len(u))
+  return _decide(lower, index, upper, rows, cost, x, u)
 
 
-def _decide(lower, index, upper, cost, x, u):
-  """The candidate with the least cost, the first among equals."""
+def _decide(lower, index, upper, rows, cost, x, u):
+  """The candidate with the least cost, the first among equals.
+
+  If there are more candidates than `index` holds, rounding cannot tell many
+  examples apart, and a search by differences takes `rows` rows at a time.
+  """
 
   def first(costs, index):
     costs = jnp.where(jnp.isnan(costs), jnp.inf, costs)
@@ -238,8 +243,8 @@ def _decide(lower, index, upper, cost, x, u):
 
   def among_all():
     number = jnp.arange(len(u), dtype=jnp.int32)[None]
-    return jax.lax.map(lambda row: first(cost(row, u)[None], number)[0], x,
-                       batch_size=max(1, LIMIT // len(u)))
+    return jax.lax.map(lambda row: first(cost(row[None], u)[None], number)[0], x,
+                       batch_size=rows)
 
   known = jnp.isfinite(upper)
   if index.shape[1] == len(u):

@@ -52,6 +52,12 @@ def weight(where: str, name: str, value: ArrayLike, like: jax.Array
   return jnp.asarray(value, like.dtype)
 
 
+def positive(where: str, name: str, value: ArrayLike) -> None:
+  """Raises ValueError unless a number is above 0; a traced one passes."""
+  if not isinstance(value, jax.core.Tracer) and not value > 0:
+    raise ValueError(f'{where}: {name} must be above 0, got {value}')
+
+
 def weighted(weight: jax.Array, term: jax.Array) -> jax.Array:
   """weight * term, where an infinite term with the weight 0 counts 0."""
   left_out = (weight == 0) & ~jnp.isfinite(term)
