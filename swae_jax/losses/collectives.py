@@ -28,3 +28,13 @@ def replicate(x: jax.Array) -> jax.Array:
     return x
   return jax.sharding.reshard(
       x, jax.sharding.NamedSharding(sharding.mesh, jax.sharding.PartitionSpec()))
+
+
+def spread(x: jax.Array, like: jax.Array) -> jax.Array:
+  """Spreads the rows of a whole array as those of another; see `replicate`."""
+  sharding = jax.typeof(like).sharding
+  if not any(sharding.spec):
+    return x
+  rows = jax.sharding.PartitionSpec(sharding.spec[0])
+  return jax.sharding.reshard(
+      x, jax.sharding.NamedSharding(sharding.mesh, rows))

@@ -85,7 +85,8 @@ def squared_distances(x: ArrayLike, y: ArrayLike) -> jax.Array:
     ValueError: the arrays are not matrices with the same D.
   """
   x, y = inputs.samples('squared_distances', x=x, y=y)
-  return _squared_distances(*inputs.near_zero(x, collectives.replicate(y)))
+  y, x = inputs.near_zero(collectives.replicate(y), x)
+  return _squared_distances(x, y)
 
 
 @jax.custom_jvp
@@ -136,8 +137,9 @@ def nearest(x: ArrayLike, u: ArrayLike, *,
       2^24 numbers.  The result is the same for all blocks.
 
   Returns:
-    [B] int32; the first index where several are equally near.  An example in
-    `u` with NaN is never nearest; an example in `x` with NaN gets index 0.
+    [B] int32, spread over devices as the examples in `x`; the first index where
+    several are equally near.  An example in `u` with NaN is never nearest; an
+    example in `x` with NaN gets index 0.
 
   Raises:
     ValueError: examples of different shapes, an unknown similarity, or a block
@@ -153,16 +155,19 @@ def nearest(x: ArrayLike, u: ArrayLike, *,
   if block is not None and block < 1:
     raise ValueError(f'nearest: block must be at least 1, got {block}')
   x, u = jax.lax.stop_gradient(inputs.cast(x, u))
-  x, u = _scaled(x.reshape(len(x), -1),
-                 collectives.replicate(u.reshape(len(u), -1)))
+  rows = x
+  x, u = _scaled(*(collectives.replicate(a.reshape(len(a), -1))
+                   for a in (x, u)))
   size = min(block or max(1, LIMIT // max(1, len(x))), len(u))
   if similarity == 'l2':
     b, a = inputs.near_zero(u, x)
-    return _search(a, b, jnp.sum(b**2, 1), size,
-                   lambda rows, others: jnp.sum((rows - others)**2, -1), x, u)
-  x, u = _unit(x), _unit(u)
-  return _search(x, u, jnp.zeros_like(u[:, 0]), size,
-                 lambda rows, others: -jnp.sum(rows * others, -1), x, u)
+    found = _search(a, b, jnp.sum(b**2, 1), size,
+                    lambda v, w: jnp.sum((v - w)**2, -1), x, u)
+  else:
+    x, u = _unit(x), _unit(u)
+    found = _search(x, u, jnp.zeros_like(u[:, 0]), size,
+                    lambda v, w: -jnp.sum(v * w, -1), x, u)
+  return collectives.spread(found, rows)
 
 
 def _scaled(*arrays):
