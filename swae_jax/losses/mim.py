@@ -94,10 +94,10 @@ def symmetric_mim(encoder_loss: ArrayLike, decoder_loss: ArrayLike, *,
                   warm_up: ArrayLike = 1.) -> jax.Array:
   """Sum of the encoder's and the decoder's loss.
 
-  The decoder's loss counts once the warm-up is over, at b = 1.  Before, its
-  value and its gradient do not reach the sum, not even if they are NaN: with a
-  traced b, compute the decoder's loss inside `jax.lax.cond`, as the system
-  `mim` does, since JAX multiplies the derivatives of `decoder_loss` by 0.
+  The decoder's loss counts once the warm-up is over, at b = 1.  Before, neither
+  its value nor its gradient reaches the sum if b is a Python number.  With a
+  traced b, JAX multiplies the derivatives of `decoder_loss` by 0, which keeps a
+  NaN among them; compute `decoder_loss` inside `jax.lax.cond` then.
 
   Args:
     encoder_loss: [B] `a_mim` at samples of the encoder.

@@ -159,5 +159,5 @@ def _similarity(kernel: Kernel) -> _pairs.Similarity:
 
 def _root(d2: jax.Array) -> jax.Array:
   """The square root with the derivative 0 at 0."""
-  positive = d2 > 0
-  return jnp.where(positive, jnp.sqrt(jnp.where(positive, d2, 1.)), 0.)
+  zero = d2 == 0
+  return jnp.where(zero, 0., jnp.sqrt(jnp.where(zero, 1., d2)))

@@ -11,6 +11,7 @@ from swae_jax import losses
 
 RNG = np.random.default_rng(0)
 X, X2, Y = (RNG.normal(size=(n, 6)) for n in (16, 16, 24))
+Y = np.round(16 * Y) / 16  # Exact in half precision.
 UNIT = RNG.uniform(.05, .95, size=(16, 6))
 V = RNG.normal(size=(4, 16))
 THETA = Y[:5] / np.linalg.norm(Y[:5], axis=1, keepdims=True)
@@ -50,7 +51,7 @@ EXAMPLES = {
     'generator_loss': (losses.generator_loss, (V[0],)),
     'log_normal_mixture': (
         lambda z: losses.log_normal_mixture(
-            z, jnp.asarray(Y, z.dtype), jnp.asarray(.1 * Y, z.dtype)), (X,)),
+            z, jnp.asarray(Y, z.dtype), jnp.asarray(Y / 8, z.dtype)), (X,)),
     'squared_distances': (
         lambda x: losses.squared_distances(x, jnp.asarray(Y, x.dtype)), (X,)),
     'nearest': (lambda x: losses.nearest(x, jnp.asarray(Y, x.dtype)), (X,)),
@@ -83,7 +84,7 @@ def test_half_precision_is_computed_in_float32(name, dtype):
           lambda d: d.itemsize))
     wide = jax.jit(fn)(*(a.astype('float64' if dtype == 'float64' else
                                   'float32') for a in args))
-    np.testing.assert_array_equal(jitted, wide)
+    np.testing.assert_allclose(jitted, wide, rtol=1e-6, atol=1e-7)
     with jax.disable_jit(name != 'sinkhorn_divergence'):  # A loop of ott-jax.
       np.testing.assert_allclose(fn(*args), wide, rtol=2e-5, atol=1e-6)
 
@@ -96,8 +97,9 @@ def test_a_loss_of_two_samples_sees_no_order_and_no_shift(name):
   x, y = as32(X, Y)
   value = fn(x, y)
   close(fn(x[RNG.permutation(16)], y[RNG.permutation(24)]), value)
-  if name != 'distributional_sliced_wasserstein':
-    close(fn(y, x), value, rtol=.1 if name == 'cramer_wold' else 2e-4)
+  # The smoothing of Cramer-Wold depends on the number of codes.
+  if name not in ('distributional_sliced_wasserstein', 'cramer_wold'):
+    close(fn(y, x), value)
   if name != 'kid':  # Its kernel has an origin.
     far = as32(x + 4096., y + 4096.)
     # What is left of the numbers after the shift.
