@@ -85,6 +85,8 @@ def manifold(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
   for generative models", 2020, section 3.
   """
   n, m = len(real), len(generated)
+  centre = real.mean(0, dtype=np.float64).astype(real.dtype)
+  real, generated = real - centre, generated - centre
   if min(n, m) <= NEIGHBOURS:
     raise errors.UserError(f'prdc: more than {NEIGHBOURS} examples a side are '
                            f'needed, found {n} and {m}')
@@ -132,7 +134,12 @@ class _Counts(NamedTuple):
 @jax.jit
 def _counts(real, generated, r_real, r_generated):
   """_Counts of some real points; the radii are squared."""
-  d2 = losses.squared_distances(real, generated)
+  # A point on the edge of a ball lies inside, also where rounding moves it: the
+  # distance less the largest error that is likely.
+  length = lambda x: jnp.sum(x**2, 1)
+  error = 2 * real.shape[1]**.5 * jnp.finfo(jnp.float32).eps
+  d2 = losses.squared_distances(real, generated) - 2 * error * (
+      length(real)[:, None] + length(generated)[None])
   hit = d2 <= r_real[:, None]
   return _Counts(jnp.sum(hit, 0),
                  jnp.sum(jnp.any(d2 <= r_generated[None], 1)),

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 import numpy as np
 
-from swae_jax.losses import collectives, distances, inputs
+from swae_jax.losses import _pairs, collectives, distances, inputs
 
 FEW_AXES = 20  # From this D on, Kummer's function is approximated.
 
@@ -36,7 +36,7 @@ def cramer_wold(z: ArrayLike, z_prior: ArrayLike | None = None, *,
     axis_name: named axis over which the examples are spread, if any.
 
   Returns:
-    A scalar, not negative up to rounding.
+    A scalar, not negative.
 
   Raises:
     ValueError: the arrays are not matrices with one D.
@@ -45,22 +45,24 @@ def cramer_wold(z: ArrayLike, z_prior: ArrayLike | None = None, *,
   codes, *other = (collectives.gather(a, axis_name)
                    for a in inputs.samples('cramer_wold', **given))
   gamma = (4 / (3 * len(codes)))**.4
-  within = _mean_kernel(codes, codes, gamma)
   if other:
-    total = (within + _mean_kernel(other[0], other[0], gamma)
-             - 2 * _mean_kernel(codes, other[0], gamma)) / math.sqrt(gamma)
+    codes, other = inputs.near_zero(codes, other[0])
+    total = (_mean_kernel(codes, codes, gamma)
+             + _mean_kernel(other, other, gamma)
+             - 2 * _mean_kernel(codes, other, gamma)) / math.sqrt(gamma)
   else:
     phi = _kummer(codes.shape[1])
     norms = jnp.sum(codes**2, axis=1)
-    total = (within / math.sqrt(gamma) + 1 / math.sqrt(1 + gamma)
+    total = (_mean_kernel(codes, codes, gamma) / math.sqrt(gamma) + 1 / math.sqrt(1 + gamma)
              - 2 / math.sqrt(gamma + .5)
              * jnp.mean(phi(norms / (2 + 4 * gamma))))
-  return total / (2 * math.sqrt(math.pi))
+  return inputs.not_negative(total / (2 * math.sqrt(math.pi)))
 
 
 def _mean_kernel(x: jax.Array, y: jax.Array, gamma: float) -> jax.Array:
   phi = _kummer(x.shape[1])
-  return jnp.mean(phi(distances.squared_distances(x, y) / (4 * gamma)))
+  return _pairs.between(x, y, lambda x, y, _: phi(
+      distances.squared_distances(x, y) / (4 * gamma)))
 
 
 def _kummer(d: int) -> Callable[[jax.Array], jax.Array]:

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from swae_jax.losses import inputs
+from swae_jax.losses import collectives, inputs
 
 
 def log_bernoulli(x: ArrayLike, logits: ArrayLike) -> jax.Array:
@@ -14,7 +14,7 @@ def log_bernoulli(x: ArrayLike, logits: ArrayLike) -> jax.Array:
   Args:
     x: [B, ...] in {0, 1}.  For grey values in [0, 1] the result is the negative
       cross entropy.
-    logits: [B, ...] log p(1) - log p(0).
+    logits: [B, ...] log p(1) - log p(0); may be infinite.
 
   Returns:
     [B]
@@ -23,7 +23,9 @@ def log_bernoulli(x: ArrayLike, logits: ArrayLike) -> jax.Array:
     ValueError: the shapes differ.
   """
   x, logits = inputs.alike('log_bernoulli', x=x, logits=logits)
-  return _sum(x * logits - jax.nn.softplus(logits))
+  # Each side keeps its digits: near x = 1, softplus(-logits) is small.
+  on, off = jax.nn.softplus(-logits), jax.nn.softplus(logits)
+  return -_sum(inputs.weighted(x, on) + inputs.weighted(1 - x, off))
 
 
 def log_normal(z: ArrayLike, mean: ArrayLike, logvar: ArrayLike) -> jax.Array:
@@ -42,9 +44,8 @@ def log_normal(z: ArrayLike, mean: ArrayLike, logvar: ArrayLike) -> jax.Array:
     ValueError: the shapes differ.
   """
   given = {'logvar': logvar} if jnp.ndim(logvar) else {}
-  z, mean, *each = inputs.alike('log_normal', z=z, mean=mean, **given)
-  logvar = each[0] if each else jnp.asarray(logvar, z.dtype)
-  return _sum(_log_normal(z, mean, logvar))
+  inputs.alike('log_normal', z=z, mean=mean, **given)
+  return _sum(_log_normal(*inputs.cast(z, mean, logvar)))
 
 
 def log_normal_mixture(z: ArrayLike, means: ArrayLike, logvars: ArrayLike,
@@ -71,11 +72,13 @@ def log_normal_mixture(z: ArrayLike, means: ArrayLike, logvars: ArrayLike,
       'log_normal_mixture', means=means, logvars=logvars)
   z, means, logvars = inputs.samples(
       'log_normal_mixture', z=z, means=means, logvars=logvars)
+  means, logvars = collectives.replicate(means), collectives.replicate(logvars)
   if logits is None:
     logits = jnp.zeros_like(means[:, 0])
   if jnp.shape(logits) != (len(means),):
     raise ValueError(f'log_normal_mixture: {len(means)} components need logits '
                      f'[{len(means)}], got {list(jnp.shape(logits))}')
+  z, means, logvars, logits = inputs.cast(z, means, logvars, logits)
   log_z = jnp.sum(_log_normal(z[:, None], means[None], logvars[None]), axis=2)
   return jax.nn.logsumexp(log_z + jax.nn.log_softmax(logits)[None], axis=1)
 
@@ -104,13 +107,32 @@ def log_logistic_256(x: ArrayLike, mean: ArrayLike,
   x, mean, logscale = inputs.alike(
       'log_logistic_256', x=x, mean=mean, logscale=logscale)
   low = jnp.minimum(jnp.floor(256 * x), 255) / 256
-  cdf = lambda edge: jax.nn.sigmoid((edge - mean) * jnp.exp(-logscale))
-  return _sum(jnp.log(cdf(low + 1 / 256) - cdf(low) + 1e-7))
+  inverse = jnp.exp(jnp.minimum(-logscale, 80.))  # Finite in float32.
+  below, above = (low - mean) * inverse, (low + 1 / 256 - mean) * inverse
+  # sigmoid(above) - sigmoid(below), without the difference of almost equal
+  # numbers.
+  mass = (jax.nn.sigmoid(above) * jax.nn.sigmoid(-below)
+          * -jnp.expm1(-inverse / 256))
+  return _sum(jnp.log(mass + 1e-7))
 
 
 def _log_normal(z, mean, logvar):
-  return -.5 * ((z - mean)**2 * jnp.exp(-logvar)
+  return -.5 * (scaled_square(z - mean, logvar)
                 + logvar + math.log(2 * math.pi))
+
+
+def scaled_square(difference: jax.Array, logvar: jax.Array) -> jax.Array:
+  """difference^2 exp(-logvar), elementwise; 0 where the difference is 0.
+
+  In float32 exp(-logvar) is infinite below -88, so small variances take
+  exp(2 log |difference| - logvar).
+  """
+  small = logvar < -80
+  tiny = small & (difference != 0)
+  log = jnp.log(jnp.abs(jnp.where(tiny, difference, 1.)))
+  product = jnp.exp(2 * log - jnp.where(tiny, logvar, 0.))
+  usual = difference**2 * jnp.exp(-jnp.where(small, 0., logvar))
+  return jnp.where(tiny, product, usual)
 
 
 def _sum(x):

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from swae_jax.losses import inputs
+from swae_jax.losses import densities, inputs
 
 
 def kl_normal(mean: ArrayLike, logvar: ArrayLike, mean2: ArrayLike = 0.,
@@ -26,12 +26,12 @@ def kl_normal(mean: ArrayLike, logvar: ArrayLike, mean2: ArrayLike = 0.,
   """
   given = {'mean2': mean2, 'logvar2': logvar2}
   given = {k: v for k, v in given.items() if jnp.ndim(v)}
-  mean, logvar, *_ = inputs.alike(
-      'kl_normal', mean=mean, logvar=logvar, **given)
+  inputs.alike('kl_normal', mean=mean, logvar=logvar, **given)
+  mean, logvar, mean2, logvar2 = inputs.cast(mean, logvar, mean2, logvar2)
   ratio = logvar - logvar2
   # expm1: near 0 the KL is a difference of almost equal numbers.
   kl = .5 * (jnp.expm1(ratio) - ratio
-             + (mean - mean2)**2 * jnp.exp(-jnp.asarray(logvar2)))
+             + densities.scaled_square(mean - mean2, logvar2))
   return jnp.sum(kl, axis=range(1, kl.ndim))
 
 
@@ -62,17 +62,20 @@ def negative_elbo(log_likelihood: ArrayLike, kl: ArrayLike, *,
   Args:
     log_likelihood: [B] log p(x | z), z ~ q(z | x).
     kl: [B] KL(q(z | x) || p(z)), analytic or sampled.
-    beta: weight of the KL, which grows in a warm-up; may be traced.
+    beta: weight of the KL, which grows in a warm-up: a number or [B]; may be
+      traced.  With the weight 0, an infinite KL counts 0.
 
   Returns:
     [B]; the loss of a variational autoencoder is the mean over the batch.
 
   Raises:
-    ValueError: the arrays are not both [B].
+    ValueError: the arrays are not both [B], or beta is neither a number nor
+      [B].
   """
   log_likelihood, kl = inputs.vectors(
       'negative_elbo', log_likelihood=log_likelihood, kl=kl)
-  return jnp.asarray(beta * kl - log_likelihood)
+  beta = inputs.weight('negative_elbo', 'beta', beta, kl)
+  return inputs.weighted(beta, kl) - log_likelihood
 
 
 def log_marginal(log_weights: ArrayLike) -> jax.Array:

@@ -1,4 +1,6 @@
 """Frechet distance of two normal laws."""
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -18,8 +20,8 @@ def frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike,
   float64 if the covariances are singular.
 
   No system differentiates this function; the derivative exists so that callers
-  can minimise the distance.  The gradient is exact for repeated eigenvalues,
-  too.  If a covariance is singular, the distance has no gradient; the null
+  can minimise the distance.  Gradient and Hessian are exact for repeated
+  eigenvalues, too.  If a covariance is singular, the distance has no gradient; the null
   directions of the product then contribute 0.
 
   Args:
@@ -29,7 +31,7 @@ def frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike,
     cov2: [D, D] covariance, symmetric and positive semi-definite.
 
   Returns:
-    A scalar.
+    A scalar, not negative.
 
   Raises:
     ValueError: the shapes are not [D] and [D, D].
@@ -41,8 +43,9 @@ def frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike,
                      f'got {[list(s) for s in shapes]}')
   mean1, cov1, mean2, cov2 = inputs.cast(mean1, cov1, mean2, cov2)
   traces = jnp.trace(cov1) + jnp.trace(cov2)
-  return (jnp.sum((mean1 - mean2)**2) + traces
-          - 2 * _trace_root(_symmetric(cov1), _symmetric(cov2)))
+  return inputs.not_negative(
+      jnp.sum((mean1 - mean2)**2) + traces
+      - 2 * _trace_root(_symmetric(cov1), _symmetric(cov2)))
 
 
 @jax.custom_jvp
@@ -69,18 +72,44 @@ def _derivative(s1, s2):
   return .5 * _product(root, _power(inner, -.5), root)
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _power(s, exponent):
-  """s^exponent of a semi-definite matrix s; its null directions stay null."""
+  """s^exponent for 1/2 or -1/2, s semi-definite; null directions stay null."""
+  root, vectors = _roots(s)
+  values = root if exponent > 0 else _inverse(root)
+  return _product(vectors * values[None], vectors.T)
+
+
+@_power.defjvp
+def _power_jvp(exponent, primals, tangents):
+  # Divided differences of the eigenvalues' powers.  As sums of roots they are
+  # finite where eigenvalues repeat; the derivative of `eigh` is not.
+  root, vectors = _roots(primals[0])
+  slopes = _inverse(root[:, None] + root[None])
+  if exponent < 0:
+    inverse = _inverse(root)
+    slopes = -slopes * inverse[:, None] * inverse[None]
+  inner = _product(vectors.T, tangents[0], vectors)
+  return (_power(primals[0], exponent),
+          _product(vectors, slopes * inner, vectors.T))
+
+
+def _roots(s):
+  """Square roots of the eigenvalues [D], 0 for null ones; eigenvectors."""
   values, vectors = jnp.linalg.eigh(s)
   floor = len(s) * jnp.finfo(s.dtype).eps * jnp.max(jnp.abs(values))
   kept = values > floor
-  values = jnp.where(kept, jnp.where(kept, values, 1.)**exponent, 0.)
-  return jnp.matmul(vectors * values[None], vectors.T, precision='highest')
+  return jnp.where(kept, jnp.sqrt(jnp.where(kept, values, 1.)), 0.), vectors
 
 
-def _product(a, b, c):
-  return jnp.matmul(jnp.matmul(a, b, precision='highest'), c,
-                    precision='highest')
+def _inverse(x):
+  """1 / x elementwise, 0 where x is 0."""
+  return jnp.where(x == 0, 0., 1 / jnp.where(x == 0, 1., x))
+
+
+def _product(*matrices):
+  return functools.reduce(
+      functools.partial(jnp.matmul, precision='highest'), matrices)
 
 
 def _symmetric(s):

@@ -1,4 +1,5 @@
 """Checks and casts of the arrays that a loss receives."""
+import functools
 from typing import Any
 
 import jax
@@ -39,6 +40,49 @@ def samples(where: str, **arrays: ArrayLike) -> tuple[jax.Array, ...]:
     raise ValueError(
         f'{where}: arrays must be [rows, D] with one D, got {_text(shapes)}')
   return cast(*arrays.values())
+
+
+def weight(where: str, name: str, value: ArrayLike, like: jax.Array
+           ) -> jax.Array:
+  """Casts a weight: one number, or one for each example of `like` [B]."""
+  shape = jnp.shape(value)
+  if shape not in ((), like.shape):
+    raise ValueError(f'{where}: {name} must be a number or '
+                     f'{list(like.shape)}, got {list(shape)}')
+  return jnp.asarray(value, like.dtype)
+
+
+def positive(where: str, name: str, value: ArrayLike) -> None:
+  """Raises ValueError unless a number is above 0; a traced one passes."""
+  if not isinstance(value, jax.core.Tracer) and not value > 0:
+    raise ValueError(f'{where}: {name} must be above 0, got {value}')
+
+
+def weighted(weight: jax.Array, term: jax.Array) -> jax.Array:
+  """weight * term, where an infinite term with the weight 0 counts 0."""
+  left_out = (weight == 0) & ~jnp.isfinite(term)
+  return jnp.where(left_out, 0., weight * jnp.where(left_out, 0., term))
+
+
+def near_zero(*arrays: jax.Array) -> tuple[jax.Array, ...]:
+  """Moves samples [rows, D] to the origin, if they lie far from it.
+
+  Far from the origin, squares of coordinates lose the digits of differences.
+  An axis moves by the value of the first row, so that the difference is exact
+  for whole numbers; an axis stays where the values are not far from 0 for their
+  range.  The move carries no gradient: a distance does not depend on it.
+  """
+  first = arrays[0][:1]
+  low = functools.reduce(jnp.minimum, [a.min(0) for a in arrays])
+  high = functools.reduce(jnp.maximum, [a.max(0) for a in arrays])
+  centre = jax.lax.stop_gradient(
+      jnp.where((high - low)[None] < jnp.abs(first), first, 0.))
+  return tuple(a - centre for a in arrays)
+
+
+def not_negative(value: jax.Array) -> jax.Array:
+  """The value, or 0 where rounding made it negative; the gradient stays."""
+  return value - jax.lax.stop_gradient(jnp.minimum(value, 0.))
 
 
 def _text(shapes: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from swae_jax.losses import distances
+from swae_jax.losses import distances, inputs
 
 
 class JointOT(NamedTuple):
@@ -34,9 +34,9 @@ def joint_ot(x: ArrayLike, x_gen: ArrayLike, x_rec: ArrayLike,
     x_rec: [B, ...] reconstructions, D(E(x)).
     z_enc: [B, D] codes, E(x).
     z_prior: [B, D] one draw of the conditional prior given x.
-    alpha: weight of the z-loss; may be traced.
-    beta: weight of the x-loss against the reconstruction, in [0, 1]; may be
-      traced.
+    alpha: weight of the z-loss, a number or [B]; may be traced.
+    beta: weight of the x-loss against the reconstruction, in [0, 1], a number
+      or [B]; may be traced.
     p: exponent of the norms, a number of at least 1.
     cost: x, y -> [B], the cost between images.  None takes ||x - y||_p^p.  The
       z-loss always takes the norm.
@@ -45,7 +45,8 @@ def joint_ot(x: ArrayLike, x_gen: ArrayLike, x_rec: ArrayLike,
     JointOT of arrays [B].
 
   Raises:
-    ValueError: shapes differ, the numbers of data and codes differ, or p < 1.
+    ValueError: shapes differ, the numbers of data and codes differ, a weight
+      is neither a number nor [B], or p < 1.
   """
   n, codes = jnp.shape(x)[:1], jnp.shape(z_enc)[:1]
   if n != codes:
@@ -53,6 +54,13 @@ def joint_ot(x: ArrayLike, x_gen: ArrayLike, x_rec: ArrayLike,
   cost = cost or (lambda x, y: distances.power_error(x, y, p=p))
   x_loss, reconstruction = cost(x, x_gen), cost(x, x_rec)
   z_loss = distances.power_error(z_enc, z_prior, p=p)
-  loss = jnp.asarray(
-      beta * x_loss + (1 - beta) * reconstruction + alpha * z_loss)
+  for name, found in (('D(z_prior)', x_loss), ('D(E(x))', reconstruction)):
+    if jnp.shape(found) != n:
+      raise ValueError(f'joint_ot: the cost of x and {name} must be {list(n)}, '
+                       f'got {list(jnp.shape(found))}')
+  alpha, beta = (inputs.weight('joint_ot', name, value, z_loss)
+                 for name, value in (('alpha', alpha), ('beta', beta)))
+  loss = (inputs.weighted(beta, x_loss)
+          + inputs.weighted(1 - beta, reconstruction)
+          + inputs.weighted(alpha, z_loss))
   return JointOT(loss, x_loss, reconstruction, z_loss)

@@ -30,20 +30,22 @@ def a_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike, *,
     log_p1: [B] log p(z1 | z2) with two levels; None with one level.
     log_qx: [B] log q(x) of another model of the data; None for the marginal.
       No system passes `log_qx`; it exists because the paper allows any q(x).
-    warm_up: b in [0, 1]; may be traced.
+    warm_up: b in [0, 1], a number or [B]; may be traced.
 
   Returns:
     [B]
 
   Raises:
-    ValueError: the arrays are not all [B].
+    ValueError: the arrays are not all [B], or warm_up is neither a number nor
+      [B].
   """
   log_likelihood, log_p, log_q, log_p1, log_qx = _densities(
       'a_mim', log_likelihood, log_p, log_q, log_p1, log_qx)
-  log_joint = log_likelihood + log_p1 + warm_up * log_p
+  warm_up = inputs.weight('a_mim', 'warm_up', warm_up, log_q)
+  log_joint = log_likelihood + log_p1 + inputs.weighted(warm_up, log_p)
   if log_qx is None:
     log_qx = log_joint - log_q
-  return -.5 * (log_joint + warm_up * (log_q + log_qx))
+  return -.5 * (log_joint + inputs.weighted(warm_up, log_q + log_qx))
 
 
 def decoder_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike,
@@ -62,7 +64,7 @@ def decoder_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike,
     log_p1: [B] log p(z1 | z2) with two levels; None with one level.
     log_qx: [B] log q(x) of another model of the data; None for the likelihood.
       No system passes `log_qx`; it exists because the paper allows any q(x).
-    warm_up: b in [0, 1]; may be traced.
+    warm_up: b in [0, 1], a number or [B]; may be traced.
     reinforce: adds the score-function term loss * grad log p(x | z) to the
       gradient, for a discrete x that carries no gradient.  The value of the
       loss stays the same.
@@ -71,13 +73,16 @@ def decoder_mim(log_likelihood: ArrayLike, log_p: ArrayLike, log_q: ArrayLike,
     [B]
 
   Raises:
-    ValueError: the arrays are not all [B].
+    ValueError: the arrays are not all [B], or warm_up is neither a number nor
+      [B].
   """
   log_likelihood, log_p, log_q, log_p1, log_qx = _densities(
       'decoder_mim', log_likelihood, log_p, log_q, log_p1, log_qx)
+  warm_up = inputs.weight('decoder_mim', 'warm_up', warm_up, log_q)
   if log_qx is None:
     log_qx = log_likelihood
-  loss = -.5 * (log_likelihood + log_p1 + log_p + warm_up * (log_q + log_qx))
+  loss = -.5 * (log_likelihood + log_p1 + log_p
+                + inputs.weighted(warm_up, log_q + log_qx))
   if reinforce:
     # `score` is 0 and has the gradient of log p(x | z).
     score = log_likelihood - jax.lax.stop_gradient(log_likelihood)
@@ -89,22 +94,29 @@ def symmetric_mim(encoder_loss: ArrayLike, decoder_loss: ArrayLike, *,
                   warm_up: ArrayLike = 1.) -> jax.Array:
   """Sum of the encoder's and the decoder's loss.
 
-  The decoder's loss counts once the warm-up is over, at b = 1.
+  The decoder's loss counts once the warm-up is over, at b = 1.  Before, neither
+  its value nor its gradient reaches the sum if b is a Python number.  With a
+  traced b, JAX multiplies the derivatives of `decoder_loss` by 0, which keeps a
+  NaN among them; compute `decoder_loss` inside `jax.lax.cond` then.
 
   Args:
     encoder_loss: [B] `a_mim` at samples of the encoder.
     decoder_loss: [B] `decoder_mim` at samples of the decoder.
-    warm_up: b in [0, 1]; may be traced.
+    warm_up: b in [0, 1], a number or [B]; may be traced.
 
   Returns:
     [B]
 
   Raises:
-    ValueError: the arrays are not both [B].
+    ValueError: the arrays are not both [B], or warm_up is neither a number nor
+      [B].
   """
   encoder_loss, decoder_loss = inputs.vectors(
       'symmetric_mim', encoder_loss=encoder_loss, decoder_loss=decoder_loss)
-  return encoder_loss + jnp.where(jnp.asarray(warm_up) >= 1, decoder_loss, 0.)
+  warm_up = inputs.weight('symmetric_mim', 'warm_up', warm_up, encoder_loss)
+  if not isinstance(warm_up, jax.core.Tracer) and not jnp.any(warm_up >= 1):
+    return encoder_loss
+  return encoder_loss + jnp.where(warm_up >= 1, decoder_loss, 0.)
 
 
 def _densities(where, log_likelihood, log_p, log_q, log_p1, log_qx):

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from swae_jax.losses import collectives, distances, inputs
+from swae_jax.losses import _pairs, _sorting, collectives, distances, inputs
 
 # Squared distances -> similarities, elementwise.
 Kernel = Callable[[jax.Array], jax.Array]
@@ -13,24 +13,28 @@ Kernel = Callable[[jax.Array], jax.Array]
 SCALES = (.1, .2, .5, 1., 2., 5., 10.)
 
 
-def imq(scale: float) -> Kernel:
+def imq(scale: ArrayLike) -> Kernel:
   """Inverse multiquadratic kernel C / (C + d2) with d2 = ||x - y||^2.
 
-  C is `scale`.  The kernel maps d2 [...] to similarities [...].
+  C is `scale`.  The kernel maps d2 [...] to similarities [...].  Raises
+  ValueError unless C is above 0.
   """
+  inputs.positive('imq', 'scale', scale)
   return lambda d2: scale / (scale + d2)
 
 
-def rbf(sigma: float) -> Kernel:
+def rbf(sigma: ArrayLike) -> Kernel:
   """Gaussian kernel exp(-d2 / sigma^2) with d2 = ||x - y||^2; no factor of 2.
 
   The kernel maps d2 [...] to similarities [...].  No config in configs/ uses
-  this kernel; a run selects it with --config.penalty.mmd.kernel=rbf.
+  this kernel; a run selects it with --config.penalty.mmd.kernel=rbf.  Raises
+  ValueError unless sigma is above 0.
   """
-  return lambda d2: jnp.exp(-d2 / sigma**2)
+  inputs.positive('rbf', 'sigma', sigma)
+  return lambda d2: jnp.exp(-d2 / jnp.asarray(sigma, d2.dtype)**2)
 
 
-def multiscale(make: Callable[[float], Kernel], base: float,
+def multiscale(make: Callable[[ArrayLike], Kernel], base: float,
                scales: Sequence[float] = SCALES) -> Kernel:
   """Sum of the kernels make(s * base) over all factors s in `scales`.
 
@@ -49,7 +53,12 @@ def mmd(z: ArrayLike, z_prior: ArrayLike, kernel: Kernel, *,
 
   Tolstikhin et al., "Wasserstein auto-encoders", 2018, Algorithm 2, take the
   U-statistic.  Its expectation is zero for equal laws, and it may be negative.
-  The V-statistic is the MMD^2 of the two empirical laws and is never negative.
+  The V-statistic is the MMD^2 of the two empirical laws.  For a positive
+  definite kernel it is never negative, and rounding does not make it so.
+
+  Squared distances are those of `squared_distances`, with its accuracy.  At
+  most 2^24 pairs are in memory at once (64 MiB for each array of a kernel), so
+  the memory does not grow with N M; the time does.
 
   With `axis_name` the result is the statistic of the examples of all devices.
   In `pmap` and `shard_map(check_vma=False)`, the pmean of the local gradients
@@ -60,7 +69,8 @@ def mmd(z: ArrayLike, z_prior: ArrayLike, kernel: Kernel, *,
     z: [N, D] codes.
     z_prior: [M, D] samples of the prior.
     kernel: maps squared distances elementwise to similarities, as `imq`, `rbf`
-      and `multiscale` do.
+      and `multiscale` do.  Where examples of the two samples may be equal, the
+      kernel must have a derivative at 0.
     unbiased: True gives the U-statistic, False the V-statistic.  No system asks
       for the V-statistic; it serves callers that need a value of at least 0.
     axis_name: named axis over which the examples are spread, if any.
@@ -77,11 +87,25 @@ def mmd(z: ArrayLike, z_prior: ArrayLike, kernel: Kernel, *,
   if unbiased and min(len(x), len(y)) < 2:
     raise ValueError('mmd: the U-statistic needs at least 2 examples a side, '
                      f'got {len(x)} and {len(y)}')
+  x, y = inputs.near_zero(x, y)
   kernel = _centred(kernel, x, y)
-  d2 = distances.squared_distances(x, y)
-  between = _total(kernel, d2, d2 < 0) / d2.size
-  return (_within(x, kernel, unbiased) + _within(y, kernel, unbiased)
-          - 2 * between)
+  similarity = _similarity(kernel)
+  between = _pairs.between(x, y, similarity)
+  if unbiased:
+    return (_pairs.within(x, similarity) + _pairs.within(y, similarity)
+            - 2 * between)
+  equal = kernel(jnp.zeros_like(x[0, 0]))
+  return inputs.not_negative(
+      _with_equal(x, similarity, equal) + _with_equal(y, similarity, equal)
+      - 2 * between)
+
+
+def _with_equal(x: jax.Array, similarity: _pairs.Similarity, equal: jax.Array
+                ) -> jax.Array:
+  """Mean similarity of all pairs, also of each example with itself."""
+  n = len(x)
+  different = _pairs.within(x, similarity) if n > 1 else 0.
+  return ((n - 1) * different + equal) / n
 
 
 def energy_distance(z: ArrayLike, z_prior: ArrayLike, *, unbiased: bool = True,
@@ -111,39 +135,29 @@ def energy_distance(z: ArrayLike, z_prior: ArrayLike, *, unbiased: bool = True,
 
 
 def _centred(kernel: Kernel, x: jax.Array, y: jax.Array) -> Kernel:
-  """The kernel minus its value at the mean squared distance.
+  """The kernel minus its value at a usual squared distance.
 
   A constant in the kernel cancels in the statistic.  Without the subtraction,
   rounding would spoil the statistic: a small difference of large means.
   """
-  mean_x, mean_y = x.mean(0), y.mean(0)
-  d2 = x.var(0).sum() + y.var(0).sum() + ((mean_x - mean_y)**2).sum()
-  centre = jax.lax.stop_gradient(kernel(d2))
+  pairs = min(len(x), len(y))
+  d2 = _sorting.sort(jnp.sum((x[:pairs] - y[:pairs])**2, 1))
+  centre = jax.lax.stop_gradient(kernel(d2[pairs // 2]))  # A median.
   return lambda d2: kernel(d2) - centre
 
 
-def _within(x: jax.Array, kernel: Kernel, unbiased: bool) -> jax.Array:
-  """Mean similarity of two examples of one sample.  [N, D] -> scalar."""
-  n = len(x)
-  d2 = distances.squared_distances(x, x)
-  # The sum leaves out the diagonal; a later subtraction would cost accuracy.
-  total = _total(kernel, d2, jnp.eye(n, dtype=bool))
-  if unbiased:
-    return total / (n * (n - 1))
-  return (total + n * kernel(jnp.zeros_like(d2[0, 0]))) / n**2
+def _similarity(kernel: Kernel) -> _pairs.Similarity:
+  """A kernel of squared distances as a function of examples."""
 
+  def similarity(x, y, left_out):
+    d2 = distances.squared_distances(x, y)
+    # Many kernels have no derivative at 0, where an example meets itself.
+    return kernel(jnp.where(left_out, 1., d2))
 
-def _total(kernel: Kernel, d2: jax.Array, left_out: jax.Array) -> jax.Array:
-  """Sum of the similarities outside `left_out`.  [N, M], [N, M] -> scalar.
-
-  Between two samples the mask `left_out` is empty, but `where` stays: without
-  `where`, XLA on CPU stores a matrix for each constant of the kernel and takes
-  5 times as long.
-  """
-  return jnp.sum(jnp.where(left_out, 0., kernel(d2)))
+  return similarity
 
 
 def _root(d2: jax.Array) -> jax.Array:
   """The square root with the derivative 0 at 0."""
-  positive = d2 > 0
-  return jnp.where(positive, jnp.sqrt(jnp.where(positive, d2, 1.)), 0.)
+  zero = d2 == 0
+  return jnp.where(zero, 0., jnp.sqrt(jnp.where(zero, 1., d2)))

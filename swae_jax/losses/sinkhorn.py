@@ -42,12 +42,11 @@ def sinkhorn_divergence(z: ArrayLike, z_prior: ArrayLike, *,
     ValueError: z, z_prior are not matrices with one D, or epsilon is not
       positive.
   """
-  if not epsilon > 0:
-    raise ValueError(
-        f'sinkhorn_divergence: epsilon must be above 0, got {epsilon}')
+  inputs.positive('sinkhorn_divergence', 'epsilon', epsilon)
   z, z_prior = inputs.samples('sinkhorn_divergence', z=z, z_prior=z_prior)
   z = collectives.gather(z, axis_name)
   z_prior = collectives.gather(z_prior, axis_name)
+  z, z_prior = inputs.near_zero(z, z_prior)
   cost = lambda x, y: _entropic_cost(
       x, y, epsilon, max_iterations, threshold)
   return cost(z, z_prior) - .5 * (cost(z, z) + cost(z_prior, z_prior))

@@ -131,11 +131,15 @@ def distributional_sliced_wasserstein(
 
 
 def _gathered(where, z, z_prior, theta, axis_name):
-  """The arrays after their checks, with the examples of all devices."""
+  """The arrays after their checks, with the examples of all devices.
+
+  A shift of both samples changes no distance, so they move near the origin.
+  """
   z, z_prior, theta = inputs.samples(
       where, z=z, z_prior=z_prior, theta=theta)
-  return (collectives.gather(z, axis_name),
-          collectives.gather(z_prior, axis_name), theta)
+  z, z_prior = inputs.near_zero(collectives.gather(z, axis_name),
+                                collectives.gather(z_prior, axis_name))
+  return z, z_prior, collectives.replicate(theta)
 
 
 def _costs(x, y, theta, p):

@@ -105,6 +105,15 @@ def test_manifold_of_equal_and_of_distant_samples():
   assert set(comparisons.manifold(x, x + 100).values()) == {0.}
 
 
+@pytest.mark.parametrize('shift', [0, 100])
+def test_manifold_of_repeated_points(shift):
+  """Each of 10 points 7 times: all balls have the radius 0."""
+  points = features(10)[:, :16] + shift
+  x = np.repeat(points, 7, 0).astype('float32')
+  assert comparisons.manifold(x, x[::-1]) == pytest.approx(
+      {'precision': 1, 'recall': 1, 'density': 7 / 5, 'coverage': 1})
+
+
 def test_manifold_needs_neighbours():
   with pytest.raises(errors.UserError, match='more than 5'):
     comparisons.manifold(features(5), features(30))
