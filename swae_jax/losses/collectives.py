@@ -26,8 +26,7 @@ def replicate(x: jax.Array) -> jax.Array:
   sharding = jax.typeof(x).sharding
   if not any(sharding.spec):
     return x
-  return jax.sharding.reshard(
-      x, jax.sharding.NamedSharding(sharding.mesh, jax.sharding.PartitionSpec()))
+  return jax.sharding.reshard(x, jax.NamedSharding(sharding.mesh, jax.P()))
 
 
 def spread(x: jax.Array, like: jax.Array) -> jax.Array:
@@ -35,6 +34,5 @@ def spread(x: jax.Array, like: jax.Array) -> jax.Array:
   sharding = jax.typeof(like).sharding
   if not any(sharding.spec):
     return x
-  rows = jax.sharding.PartitionSpec(sharding.spec[0])
   return jax.sharding.reshard(
-      x, jax.sharding.NamedSharding(sharding.mesh, rows))
+      x, jax.NamedSharding(sharding.mesh, jax.P(sharding.spec[0])))

@@ -53,8 +53,8 @@ def cramer_wold(z: ArrayLike, z_prior: ArrayLike | None = None, *,
   else:
     phi = _kummer(codes.shape[1])
     norms = jnp.sum(codes**2, axis=1)
-    total = (_mean_kernel(codes, codes, gamma) / math.sqrt(gamma) + 1 / math.sqrt(1 + gamma)
-             - 2 / math.sqrt(gamma + .5)
+    total = (_mean_kernel(codes, codes, gamma) / math.sqrt(gamma)
+             + 1 / math.sqrt(1 + gamma) - 2 / math.sqrt(gamma + .5)
              * jnp.mean(phi(norms / (2 + 4 * gamma))))
   return inputs.not_negative(total / (2 * math.sqrt(math.pi)))
 

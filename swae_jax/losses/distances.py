@@ -92,7 +92,8 @@ def squared_distances(x: ArrayLike, y: ArrayLike) -> jax.Array:
 @jax.custom_jvp
 def _squared_distances(x, y):
   if x.shape[1] <= FEW_AXES:
-    return sum((x[:, i, None] - y[None, :, i])**2 for i in range(x.shape[1]))
+    return sum(((x[:, i, None] - y[None, :, i])**2 for i in range(x.shape[1])),
+               jnp.zeros((), x.dtype))
   squares = jnp.sum(x**2, 1)[:, None] + jnp.sum(y**2, 1)[None]
   d2 = squares - 2 * _product(x, y)
   return jnp.where(d2 < 0, 0., d2)
@@ -154,20 +155,23 @@ def nearest(x: ArrayLike, u: ArrayLike, *,
         f"nearest: similarity must be 'l2' or 'cosine', got {similarity!r}")
   if block is not None and block < 1:
     raise ValueError(f'nearest: block must be at least 1, got {block}')
-  x, u = jax.lax.stop_gradient(inputs.cast(x, u))
-  rows = x
-  x, u = _scaled(*(collectives.replicate(a.reshape(len(a), -1))
-                   for a in (x, u)))
+  rows, others = jax.lax.stop_gradient(inputs.cast(x, u))
+  whole = [collectives.replicate(a.reshape(len(a), -1)) for a in (rows, others)]
+  return collectives.spread(
+      _nearest(whole[0], whole[1], similarity, block), rows)
+
+
+def _nearest(x, u, similarity, block):
+  """`nearest` of flat examples that are whole on each device."""
   size = min(block or max(1, LIMIT // max(1, len(x))), len(u))
+  x, u = _scaled(x, u)
   if similarity == 'l2':
     b, a = inputs.near_zero(u, x)
-    found = _search(a, b, jnp.sum(b**2, 1), size,
-                    lambda v, w: jnp.sum((v - w)**2, -1), x, u)
-  else:
-    x, u = _unit(x), _unit(u)
-    found = _search(x, u, jnp.zeros_like(u[:, 0]), size,
-                    lambda v, w: -jnp.sum(v * w, -1), x, u)
-  return collectives.spread(found, rows)
+    return _search(a, b, jnp.sum(b**2, 1), size,
+                   lambda v, w: jnp.sum((v - w)**2, -1), x, u)
+  x, u = _unit(x), _unit(u)
+  return _search(x, u, jnp.zeros_like(u[:, 0]), size,
+                 lambda v, w: -jnp.sum(v * w, -1), x, u)
 
 
 def _scaled(*arrays):
@@ -248,8 +252,8 @@ def _decide(lower, index, upper, rows, cost, x, u):
 
   def among_all():
     number = jnp.arange(len(u), dtype=jnp.int32)[None]
-    return jax.lax.map(lambda row: first(cost(row[None], u)[None], number)[0], x,
-                       batch_size=rows)
+    one = lambda row: first(cost(row[None], u)[None], number)[0]
+    return jax.lax.map(one, x, batch_size=rows)
 
   known = jnp.isfinite(upper)
   if index.shape[1] == len(u):

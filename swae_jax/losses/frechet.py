@@ -21,8 +21,8 @@ def frechet(mean1: ArrayLike, cov1: ArrayLike, mean2: ArrayLike,
 
   No system differentiates this function; the derivative exists so that callers
   can minimise the distance.  Gradient and Hessian are exact for repeated
-  eigenvalues, too.  If a covariance is singular, the distance has no gradient; the null
-  directions of the product then contribute 0.
+  eigenvalues, too.  If a covariance is singular, the distance has no gradient;
+  the null directions of the product then contribute 0.
 
   Args:
     mean1: [D] mean of the first law.

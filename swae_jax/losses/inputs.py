@@ -52,9 +52,13 @@ def weight(where: str, name: str, value: ArrayLike, like: jax.Array
   return jnp.asarray(value, like.dtype)
 
 
-def positive(where: str, name: str, value: ArrayLike) -> None:
+def positive(where: str, name: str, value: Any) -> None:
   """Raises ValueError unless a number is above 0; a traced one passes."""
-  if not isinstance(value, jax.core.Tracer) and not value > 0:
+  try:
+    fits = bool(value > 0)
+  except jax.errors.TracerBoolConversionError:
+    return
+  if not fits:
     raise ValueError(f'{where}: {name} must be above 0, got {value}')
 
 

@@ -113,9 +113,9 @@ def symmetric_mim(encoder_loss: ArrayLike, decoder_loss: ArrayLike, *,
   """
   encoder_loss, decoder_loss = inputs.vectors(
       'symmetric_mim', encoder_loss=encoder_loss, decoder_loss=decoder_loss)
-  warm_up = inputs.weight('symmetric_mim', 'warm_up', warm_up, encoder_loss)
-  if not isinstance(warm_up, jax.core.Tracer) and not jnp.any(warm_up >= 1):
+  if isinstance(warm_up, (int, float)) and warm_up < 1:
     return encoder_loss
+  warm_up = inputs.weight('symmetric_mim', 'warm_up', warm_up, encoder_loss)
   return encoder_loss + jnp.where(warm_up >= 1, decoder_loss, 0.)
 
 

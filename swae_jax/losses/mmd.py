@@ -20,7 +20,12 @@ def imq(scale: ArrayLike) -> Kernel:
   ValueError unless C is above 0.
   """
   inputs.positive('imq', 'scale', scale)
-  return lambda d2: scale / (scale + d2)
+
+  def kernel(d2):
+    c = jnp.asarray(scale, d2.dtype)
+    return c / (c + d2)
+
+  return kernel
 
 
 def rbf(sigma: ArrayLike) -> Kernel:
