@@ -55,29 +55,42 @@ def provenance(run: build.Run, state: step_lib.State) -> dict[str, Any]:
 
 
 def evaluate(run: build.Run, state: step_lib.State, workdir: Any,
-             check: lock.Check = lambda: None) -> dict[str, Any]:
-  """Runs the evaluators of the config in order; returns their results.
+             check: lock.Check = lambda: None
+             ) -> tuple[dict[str, Any], list[Exception]]:
+  """Runs the evaluators of the config in order.
+
+  An evaluator that fails does not lose the metrics of the others: the results
+  name it under "failed".
 
   Args:
     run: the parts of the run.
     state: the state on the host.
     workdir: the folder that gets the pictures.
     check: called before a picture is written.
+
+  Returns:
+    The results, and the errors of the evaluators that failed.
   """
   key = jax.random.fold_in(step_lib.key(run.config.seed), 2)
   view = evals_base.view(run.system, state.variables, run.dataset, key)
   fingerprint = run.dataset.provenance['fingerprint']
-  metrics, pictures = [], []
+  metrics, pictures, failed = [], [], {}
   for name, options in run.config.evals.items():
     options = {k: v for k, v in options.items() if k != 'run'}
-    for found in evals.EVALS[name].run(view, **options):
-      if isinstance(found, evals_base.Metric):
-        metrics.append({**found._asdict(), 'data': fingerprint['sha256'][:12]})
-      else:
-        path = f'images/{found.name}.png'  # Relative: a run may move.
-        check()
-        files.save_image(workdir / path, found.image)
-        pictures.append(path)
+    try:
+      for found in evals.EVALS[name].run(view, **options):
+        if isinstance(found, evals_base.Metric):
+          metrics.append(
+              {**found._asdict(), 'data': fingerprint['sha256'][:12]})
+        else:
+          path = f'images/{found.name}.png'  # Relative: a run may move.
+          check()
+          files.save_image(workdir / path, found.image)
+          pictures.append(path)
+    except (errors.Busy, errors.Stopped, OSError):
+      raise  # The others would fail, too.
+    except Exception as e:
+      failed[name] = e
   return {
       'evaluated_step': int(state.step),
       'seed': run.config.seed,
@@ -86,7 +99,9 @@ def evaluate(run: build.Run, state: step_lib.State, workdir: Any,
       'weights_sha256': digests.summary(state.variables),
       'metrics': metrics,
       'pictures': pictures,
-  }
+      **({'failed': {name: errors.explain(e)[1] for name, e in failed.items()}}
+         if failed else {}),
+  }, list(failed.values())
 
 
 def of_data(results: Mapping[str, Any], dataset: data_base.Dataset) -> bool:
@@ -130,7 +145,7 @@ def _again(workdir: storage.Path, run: build.Run, allow: bool,
     state = checkpoints.restore(build.template(run))
   if state is None:
     raise errors.UserError(f'{where} holds no checkpoint yet; train first')
-  new = evaluate(run, state, workdir, check)
+  new, failures = evaluate(run, state, workdir, check)
   fresh = {m['name'] for m in new['metrics']}
   same = (old.get('weights_sha256') == new['weights_sha256']
           and of_data(old, run.dataset))
@@ -138,9 +153,12 @@ def _again(workdir: storage.Path, run: build.Run, allow: bool,
                      if same and m['name'] not in fresh]
   new['pictures'] += [p for p in old.get('pictures', ())
                       if same and p not in new['pictures']]
+  old.pop('failed', None)
   results = {'step': int(state.step), 'stopped_early': False, **old, **new,
              **({'run': known.run} if known else {})}
   check()
   resume.note(workdir, int(state.step), changes, evaluation_only=True)
   files.write_json(workdir / 'results.json', results)
+  for error in failures:
+    raise error
   return results

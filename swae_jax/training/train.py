@@ -102,7 +102,8 @@ def check(config: Any, workdir: Any = '', allow_config_change: bool = False,
 def _finished(this: build.Run, workdir: Any) -> dict[str, Any] | None:
   """The results of a run that has nothing left to do, or None."""
   results = folder.read_results(workdir)
-  if results and evaluation.of_data(results, this.dataset) and (
+  if results and not results.get('failed') and evaluation.of_data(
+      results, this.dataset) and (
       results['step'] == this.steps or results['stopped_early']):
     return results
   return None
@@ -138,9 +139,13 @@ def _evaluate(this: build.Run, state: step_lib.State, kept: folder.Workdir,
   if jax.process_index() == 0:
     if this.config.train.select == 'best':
       state = kept.best.restore(state) or state  # None: not validated yet
-    results |= evaluation.evaluate(this, state, kept.folder, kept.check)
+    found, failures = evaluation.evaluate(
+        this, state, kept.folder, kept.check)
+    results |= found
     kept.check()
     files.write_json(kept.folder / 'results.json', results)
     console.results(results)
+    for error in failures:
+      raise error
   mesh_lib.wait('evaluated')
   return results

@@ -1,11 +1,12 @@
 """Evaluation of a run from its workdir, and what a result says of itself."""
+import functools
 import json
 
 import jax
 import numpy as np
 import pytest
 
-from swae_jax import errors
+from swae_jax import errors, evals
 from swae_jax.evals import base
 from swae_jax.training import build, evaluation, step, train
 from swae_jax.workdir import files
@@ -109,3 +110,27 @@ def test_missing_weights_show_before_a_run(tmp_path, monkeypatch):
   config.evals.fid.weights = str(tmp_path / 'none.npz')
   with pytest.raises(errors.MissingData, match='none.npz'):
     build.build(config)
+
+
+def test_an_evaluator_that_fails_loses_no_metric_of_others(tmp_path,
+                                                           monkeypatch):
+  config, real = tiny.config(), evals.EVALS['latent_distance']
+
+  @functools.wraps(real.run)  # With its options.
+  def fails(view, **options):
+    del view, options
+    yield base.Metric('half', 1., 1)
+    raise ZeroDivisionError('toy')
+
+  monkeypatch.setitem(
+      evals.EVALS, 'latent_distance', real._replace(run=fails))
+  config.evals.latent_distance.run = True
+  with pytest.raises(ZeroDivisionError):
+    train.run(config, tmp_path)
+  results = files.read_json(tmp_path / 'results.json')
+  assert results['failed'] == {'latent_distance': 'ZeroDivisionError: toy'}
+  assert {'half', 'reconstruction_error'} <= named(results).keys()
+  monkeypatch.undo()  # The same command evaluates once more.
+  results = train.run(config, tmp_path)
+  assert 'failed' not in results and results['step'] == 10
+  assert results == files.read_json(tmp_path / 'results.json')
