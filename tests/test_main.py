@@ -113,7 +113,7 @@ def straight(tmp_path_factory):
 
 
 @pytest.mark.parametrize('fault,code,words', [
-    pytest.param(*case, marks=pytest.mark.slow if i > 1 else ())
+    pytest.param(*case, marks=pytest.mark.slow if i else ())
     for i, case in enumerate([
         ('step:20:sigterm', 143, 'SIGTERM: saved step 2'),
         ('commit:4', 137, ''),

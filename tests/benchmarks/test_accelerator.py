@@ -1,9 +1,12 @@
 """The benchmark for accelerators, with its smallest sizes."""
 import json
 
+import pytest
+
 from benchmarks import accelerator
 
 
+@pytest.mark.slow
 def test_a_system_and_the_losses_are_written(tmp_path):
   path = tmp_path / 'new' / 'found.json'
   accelerator.main([

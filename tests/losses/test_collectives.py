@@ -100,7 +100,10 @@ WAYS = (by_vmap, by_pmap, by_shard_map_unchecked, by_shard_map_checked,
 
 
 @pytest.mark.parametrize('way', WAYS)
-@pytest.mark.parametrize('name', LOSSES)
+@pytest.mark.parametrize('name', [
+    pytest.param(name, marks=() if name in (
+        'sliced', 'max_sliced_ascent', 'mmd', 'kid', 'sinkhorn', 'cramer_wold')
+                 else pytest.mark.slow) for name in LOSSES])
 def test_devices_do_not_change_a_loss(name, way):
   with jax.enable_x64(True):
     fn = LOSSES[name]

@@ -23,8 +23,7 @@ def entropic_cost(x, y, epsilon, iterations=2000):
   return f.mean() + g.mean()
 
 
-@pytest.mark.parametrize('epsilon', [.5, 3.])
-@pytest.mark.parametrize('n, m', [(6, 6), (5, 8)])
+@pytest.mark.parametrize('epsilon, n, m', [(3., 6, 6), (.5, 5, 8)])
 def test_value_and_gradient(epsilon, n, m, check_gradient):
   pytest.importorskip('ott')
   x, y = RNG.normal(size=(n, 3)), .5 * RNG.normal(size=(m, 3)) + .5

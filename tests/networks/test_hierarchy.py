@@ -21,7 +21,9 @@ def outputs(module, *args):
       jax.random.key(0), *args)[0])(*args)
 
 
-@pytest.mark.parametrize('name', OFFERED)
+@pytest.mark.parametrize('name', [pytest.param(
+    name, marks=pytest.mark.slow if name == 'gated_conv' else ())
+                                  for name in OFFERED])
 def test_every_input_counts(name):
   two = NETWORKS[name](SHAPE).hierarchy
   x, z1, z2 = inputs()

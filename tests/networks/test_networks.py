@@ -110,7 +110,7 @@ def test_avgpool_refuses_the_rest(shape, said):
 @pytest.mark.parametrize('name, option, said', [
     ('dcgan', {'filters': 0}, 'filters=0: it must be at least 8'),
     ('dcgan', {'filters': 12}, 'filters=12: .* a multiple of 8'),
-    ('mlp', {'depth': 0}, 'depth=0: it must be at least 1'),
+    ('mlp', {'depth': 0}, r'depth=0: it must lie in \[1, 1000\]'),
     ('avgpool', {'channels': 0}, 'channels=0'),
     ('gated_conv', {'hidden': .5}, 'hidden=0.5: it must be a whole number')])
 def test_options_out_of_range_are_refused(name, option, said):

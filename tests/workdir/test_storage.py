@@ -115,6 +115,7 @@ def test_others_can_read_it(workdir):
   assert not damaged(workdir)
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on(store, straight):
   store.objects.clear()
   for fault, code in (('commit:3', 137), ('none:1', 0)):

@@ -60,16 +60,19 @@ def _knock(requests, url: str) -> None:
   """Raises TimeoutError if no server answers within CONNECT seconds."""
   # A thread limits the whole time.  The time limit of requests starts anew for
   # each address of a name and leaves out the look-up of the name.
+  answered = threading.Event()
+
   def ask():
     try:
       requests.head(url, timeout=CONNECT)
+    except requests.Timeout:
+      return
     except requests.RequestException:
       pass  # The download itself reports the error.
+    answered.set()
 
-  thread = threading.Thread(target=ask, daemon=True)
-  thread.start()
-  thread.join(CONNECT)
-  if thread.is_alive():
+  threading.Thread(target=ask, daemon=True).start()
+  if not answered.wait(CONNECT):
     raise TimeoutError(f'no answer in {CONNECT} s')
 
 
