@@ -54,6 +54,7 @@ def test_a_model_computes_what_its_system_does(system, tmp_path):
   assert not (model.prior(5, seed=1) == model.prior(5)).any()
 
 
+@pytest.mark.slow
 def test_a_run_on_eight_devices_is_used_on_one(tmp_path):
   config = tiny.config('ae', steps=2)
   config.devices = 8

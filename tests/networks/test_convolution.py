@@ -73,7 +73,8 @@ def test_forms_agree(case, transposed):
     (6, (3, 1, 32, 40, 9, 10)),  # a few images in each block of the batch
     (5, (3, 1, 32, 40, 9, 10)),  # a prime number of images
     (4, (4, 2, 64, 65, 2, 3)),  # one image in each block
-    (2, (4, 2, 5, 4, 512, 513))], ids=str)  # a kernel of 4 million numbers
+    pytest.param(2, (4, 2, 5, 4, 512, 513),  # a kernel of 4 million numbers
+                 marks=pytest.mark.slow)], ids=str)
 def test_forms_agree_on_large_arrays(batch, shape, transposed):
   size, stride, *_ = shape
   padding = pads(size, stride, 'SAME', shape[2:4], transposed)

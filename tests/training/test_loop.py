@@ -244,7 +244,8 @@ _spike.defvjp(lambda x, hit: (0. * x, hit),
               lambda hit, g: (jnp.where(hit, jnp.inf, 0. * g), None))
 
 
-@pytest.mark.parametrize('where', ['loss', 'gradient'])
+@pytest.mark.parametrize('where', [
+    'gradient', pytest.param('loss', marks=pytest.mark.slow)])
 def test_an_update_that_is_not_finite_is_skipped(where, tmp_path, monkeypatch):
   sick(monkeypatch, 'swae', [3, 4, 7], where)
   straight = train.run(tiny.config(steps=12), tmp_path / 'a')
@@ -264,7 +265,8 @@ def test_an_update_that_is_not_finite_is_skipped(where, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('where,words', [
-    ('loss', 'the loss is nan at step 10; 5 .* from step 6 on'),
+    pytest.param('loss', 'the loss is nan at step 10; 5 .* from step 6 on',
+                 marks=pytest.mark.slow),
     ('gradient', 'gradient by params/model/.* is not finite at step 10; 5 ')])
 def test_many_skipped_updates_in_a_row_stop_the_run(
     where, words, tmp_path, monkeypatch):

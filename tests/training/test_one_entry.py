@@ -103,7 +103,9 @@ KINDS = {  # kind: the registry and the section of the config
     'evaluator': (evals.EVALS, 'evals')}
 
 
-@pytest.fixture(name='toy', params=KINDS)
+@pytest.fixture(name='toy', params=[
+    pytest.param(kind, marks=() if kind in ('penalty', 'system', 'evaluator')
+                 else pytest.mark.slow) for kind in KINDS])
 def toy_entry(request, tmp_path, monkeypatch):
   """Adds one entry; yields its kind and settings that use it."""
   kind, (registry, section) = request.param, KINDS[request.param]

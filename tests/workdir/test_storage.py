@@ -71,6 +71,7 @@ def test_a_run_goes_on_and_deletes_the_older_checkpoints(store, finish):
   assert 'already finished' in finish() and store.objects == before
 
 
+@pytest.mark.slow
 def test_what_was_not_committed_is_not_there(store, finish):
   del store.objects[MARK]
   store.put('runs/a/metrics.jsonl', store.objects['runs/a/metrics.jsonl'][0]
@@ -101,6 +102,7 @@ def test_what_cannot_be_saved_now_is_saved_later(store, finish, monkeypatch):
   assert 'save at 6 failed, last good 4, trying again at 8' in finish()
 
 
+@pytest.mark.slow
 def test_a_restart_moves_all_aside(workdir, store):
   before = {name for name in store.objects if '/checkpoints/' in name}
   assert folder.set_aside(workdir) == workdir / 'old-1'
@@ -109,6 +111,7 @@ def test_a_restart_moves_all_aside(workdir, store):
   assert not before & store.objects.keys()
 
 
+@pytest.mark.slow
 def test_others_can_read_it(workdir):
   assert model_lib.load(str(workdir)).sample(3, seed=0).shape[0] == 3
   assert report.write([str(workdir)]).exists()
