@@ -94,6 +94,7 @@ def check(config: Any, workdir: Any = '', allow_config_change: bool = False,
   workdir = storage.path(workdir or f'runs/{config.name}')
   storage.check(workdir, 'workdir')
   checkpoint.check_path(workdir)
+  storage.check_plain(workdir)
   mesh_lib.devices()  # JAX may have none.
   return config, workdir, {} if restart else resume.check(
       config, workdir, allow_config_change)

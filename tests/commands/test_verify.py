@@ -54,6 +54,8 @@ def test_a_pipe_in_a_run_is_not_opened(tmp_path):
     verify.main([f'--workdir={tmp_path}'])
   with pytest.raises(errors.DamagedData, match='no plain file'):
     model.load(tmp_path)
+  with pytest.raises(errors.DamagedData, match='no plain file'):
+    train.run(tiny.config(), tmp_path)
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
