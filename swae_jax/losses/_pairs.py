@@ -13,13 +13,14 @@ Similarity = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 
 def between(x: jax.Array, y: jax.Array, similarity: Similarity) -> jax.Array:
   """Mean similarity of an example of x and one of y.  [N, D], [M, D] -> []."""
-  return _total(x, y, similarity, False) / (len(x) * len(y))
+  # A float: JAX takes no whole number above 2^31.
+  return _total(x, y, similarity, False) / float(len(x) * len(y))
 
 
 def within(x: jax.Array, similarity: Similarity) -> jax.Array:
   """Mean similarity of two different examples of x.  [N, D] -> []."""
   # The sum leaves out the diagonal; a later subtraction would cost accuracy.
-  return _total(x, x, similarity, True) / (len(x) * (len(x) - 1))
+  return _total(x, x, similarity, True) / float(len(x) * (len(x) - 1))
 
 
 def _total(x, y, similarity, different):

@@ -197,7 +197,7 @@ def test_the_memory_of_pairs_is_bounded():
     shape = jax.ShapeDtypeStruct((n, d), 'float32')
     return fn.lower(shape, shape).compile().memory_analysis().temp_size_in_bytes
 
-  assert temporary(40_000) < 8 * 4 * 2**24  # One matrix would be 6.4 GB.
+  assert temporary(100_000) < 8 * 4 * 2**24  # One matrix would be 40 GB.
 
 
 def test_options_are_named_in_docstrings():
