@@ -44,7 +44,7 @@ def _read(model: 'Model', flags: argparse.Namespace
   resize = image_files.resizing(
       model.saved.about['config'], model.shape, flags.crop)
   x, names, read = image_files.read_pictures(flags.input, model.shape, resize)
-  for line in read[1:]:  # What was converted, and what was left out.
+  for line in read[1:]:  # Converted pictures, then those left out.
     print(f'{errors.printable(flags.input)}: {errors.printable(line)}')
   return x, names
 

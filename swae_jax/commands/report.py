@@ -155,7 +155,7 @@ def curve(metric: str, runs: Sequence[Run]) -> bytes:
       text.set_parse_math(False)  # A name may hold a $.
   out = io.BytesIO()
   with warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # Of letters that the font lacks.
+    warnings.simplefilter('ignore')  # The font may lack a letter.
     page.savefig(out, format='svg', transparent=True, metadata={'Date': None})
   return out.getvalue()
 

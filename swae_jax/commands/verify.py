@@ -130,7 +130,7 @@ def _checkpoints(folder: storage.Path, own: Any
       for name in names:
         try:
           fault = _fault(checkpoints.read, name)
-        except checkpoint.Deleted:  # By the run, which goes on meanwhile.
+        except checkpoint.Deleted:  # A live run has deleted the checkpoint.
           continue
         read, last = True, checkpoints.step_of(name)
         if not fault:

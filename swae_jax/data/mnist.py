@@ -131,7 +131,7 @@ def _path(name, dir, file):
   """The path of `file`, gzipped or plain; None if there is no such file."""
   # Both sets have files of the same names: the folder of the set comes first.
   for folder in files.folders(name, dir):
-    # As the set is published, as torchvision keeps it, and as Kaggle unpacks.
+    # The layouts of the authors, of torchvision and of Kaggle.
     for inner in ('', f'{TORCHVISION[name]}/raw', 'raw', file):
       for end in ('.gz', ''):
         for form in (file, file.replace('-idx', '.idx')):

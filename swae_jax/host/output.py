@@ -1,4 +1,4 @@
-"""What a command prints may fail: the reader ends, or the disk is full.
+"""Output that may fail: the reader has ended, or the disk is full.
 
 A log is worth less than the run that it tells of, so a failure to print stops
 nothing.  The exit code tells of it.

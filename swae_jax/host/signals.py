@@ -76,7 +76,7 @@ def _take(number: int) -> None:
     _came.set()
   if not _state['saves']:
     _leave(number, 'nothing to save')
-  # Of signals that come at once, the last may be heard first.
+  # Python may report the last of several signals first.
   if again and number == signal.SIGINT and seconds() > TWICE:
     _leave(number, 'ended at once; the last save is intact')
   if not again:

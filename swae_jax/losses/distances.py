@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from swae_jax.losses import collectives, inputs
+from swae_jax.losses import _pairs, collectives, inputs
 
 FEW_AXES = 8  # Up to this D, squares of differences are as fast as a product.
-LIMIT = 2**24  # The most entries of a matrix of pairs in memory at once.
 CLOSE = 4  # Candidates for the nearest example whose distances are exact.
 
 
@@ -163,7 +162,7 @@ def nearest(x: ArrayLike, u: ArrayLike, *,
 
 def _nearest(x, u, similarity, block):
   """`nearest` of flat examples that are whole on each device."""
-  size = min(block or max(1, LIMIT // max(1, len(x))), len(u))
+  size = min(block or max(1, _pairs.LIMIT // max(1, len(x))), len(u))
   x, u = _scaled(x, u)
   if similarity == 'l2':
     b, a = inputs.near_zero(u, x)

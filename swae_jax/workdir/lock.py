@@ -32,7 +32,7 @@ from swae_jax.workdir import files, storage
 RENEWED = 20.  # Seconds between two renewals; a lease outlives two missed ones.
 SETTLED = 3.  # Seconds in which a process that starts at once has written, too.
 
-# What file systems say that have no locks.
+# Error numbers of file systems without locks.
 LACKING = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 Owner = dict[str, Any]

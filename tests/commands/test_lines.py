@@ -42,7 +42,7 @@ def ranges():
   for path in [*declared.SECTIONS, *declared.PLAIN]:
     for i, (settings, option, o) in enumerate(declared.options_of(path)):
       values = [v for v in declared.outside(o)
-                if v != 7]  # As a text, 7 is a fine name.
+                if v != 7]  # The text '7' is a valid name.
       if values:
         flags = {**settings, option: values[i % len(values)]}
         yield 2, f'--config.{option}=', [

@@ -30,7 +30,7 @@ def value_and_grad(fn, *args):
     (lambda a: losses.log_bernoulli(F32([[0]]), a), [[-np.inf]], 0, 0),
     (lambda a: losses.log_bernoulli(F32([[1]]), a), [[np.inf]], 0, 0),
     (lambda a: losses.log_bernoulli(F32([[.25]]), a), [[0]], -np.log(2), -.25),
-    # By sigmoid((1 - mean) e^4) - sigmoid((255 / 256 - mean) e^4), and mirror.
+    # sigmoid((1 - mean) e^4) - sigmoid((255 / 256 - mean) e^4), and its mirror.
     (lambda a: losses.log_logistic_256(F32([[1]]), a, F32([[-4]])), [[.7]],
      -15.950, 8.447),
     (lambda a: losses.log_logistic_256(F32([[0]]), a, F32([[-4]])), [[.3]],

@@ -33,7 +33,7 @@ SUFFIXES = ('.jpg', '.jpeg', '.jfif', '.png', '.bmp', '.gif', '.tif', '.tiff',
             *(('.avif',) if 'AVIF' in FORMS else ()))
 MODES = {1: 'L', 3: 'RGB'}
 CHUNK = 64  # Pictures of a task; a task costs more than one small picture.
-MOST_BYTES = 1 << 28  # Of the file of one picture.
+MOST_BYTES = 1 << 28  # The largest file of one picture.
 # Folders and files that systems make beside pictures.
 SYSTEM = ('.', '__MACOSX', '@eaDir')
 HIDDEN = 'hidden, or made by a system'
@@ -236,7 +236,7 @@ def _strict():
   Not for threads: they share the filters of warnings.
   """
   with warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # Such as of odd metadata.
+    warnings.simplefilter('ignore')  # Pillow warns of odd metadata.
     warnings.simplefilter('error', Image.DecompressionBombWarning)
     yield
 

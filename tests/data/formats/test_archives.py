@@ -19,7 +19,7 @@ MOST = 1 << 16
 def zipped(path, *names, **changes):
   """A zip file; `changes` are attributes of the last member."""
   with zipfile.ZipFile(path, 'w') as file, warnings.catch_warnings():
-    warnings.simplefilter('ignore')  # Of names that are there twice.
+    warnings.simplefilter('ignore')  # zipfile warns of repeated names.
     for i, name in enumerate(names):
       info = zipfile.ZipInfo(name)
       content = changes.get('content', b'some')

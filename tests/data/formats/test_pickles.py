@@ -86,7 +86,7 @@ def test_hostile_pickles_are_refused(name, monkeypatch):
   found = 'refused'
   try:
     found = pickles.loads(HOSTILE[name])
-  except Exception:  # Of almost any type.
+  except Exception:  # Damage raises almost any type.
     pass
   assert found == 'refused' and not called
   np.asarray(pickles.loads(pickle.dumps(np.arange(3), 3)))  # Still whole.
