@@ -105,10 +105,11 @@ def test_manifold_of_equal_and_of_distant_samples():
   assert set(comparisons.manifold(x, x + 100).values()) == {0.}
 
 
+@pytest.mark.parametrize('d', [4, 16, 37])
 @pytest.mark.parametrize('shift', [0, 100])
-def test_manifold_of_repeated_points(shift):
+def test_manifold_of_repeated_points(shift, d):
   """Each of 10 points 7 times: all balls have the radius 0."""
-  points = features(10)[:, :16] + shift
+  points = features(10, d) + shift
   x = np.repeat(points, 7, 0).astype('float32')
   assert comparisons.manifold(x, x[::-1]) == pytest.approx(
       {'precision': 1, 'recall': 1, 'density': 7 / 5, 'coverage': 1})
